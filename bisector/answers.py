@@ -1,0 +1,92 @@
+"""What does `--json` print for a command that gives one object? The values, and the JSON Schema of all output."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from bisector.doctor import Check
+from bisector.events import SCHEMA, Streamed
+from bisector.model import Conclusion, Question, Step
+from bisector.report.values import Report
+
+
+class Answer(msgspec.Struct, frozen=True, tag_field="command", kw_only=True):
+    """What every object has: the schema's number."""
+
+    schema: int = SCHEMA
+
+
+class Doctor(Answer, frozen=True, tag="doctor"):
+    """`bisector doctor`: `remedy` is one command, "" if nothing is missing."""
+
+    checks: tuple[Check, ...]
+    remedy: str
+
+
+class Test(Answer, frozen=True, tag="test"):
+    """`bisector test`: one step a revision."""
+
+    steps: tuple[Step, ...]
+
+
+class Brief(msgspec.Struct, frozen=True):
+    """One session in a list."""
+
+    session: str
+    state: str
+    began: str
+    repo: str
+    steps: int
+    answer: str
+
+
+class List(Answer, frozen=True, tag="list"):
+    """`bisector list`."""
+
+    sessions: tuple[Brief, ...]
+
+
+class Status(Answer, frozen=True, tag="status"):
+    """`bisector status`."""
+
+    session: str
+    state: str
+    began: str
+    last: str
+    question: Question | None
+    steps: int
+    conclusion: Conclusion | None
+    stopped: str
+    spoiled_lines: tuple[int, ...]
+
+
+class ReportAnswer(Answer, frozen=True, tag="report"):
+    """`bisector report`."""
+
+    report: Report
+
+
+class Failure(Answer, frozen=True, tag="error"):
+    """Any command that ends with an error: the last line on standard output."""
+
+    message: str
+    hint: str
+    exit_code: int
+
+
+Printed = Doctor | Test | List | Status | ReportAnswer | Failure
+
+
+def schema() -> dict[str, Any]:
+    """Return the JSON Schema (2020-12) of every object and every event that `--json` prints."""
+    (objects, events), definitions = msgspec.json.schema_components(
+        (Printed, Streamed), ref_template="#/$defs/{name}"
+    )
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": f"bisector --json, schema {SCHEMA}",
+        "anyOf": [*objects["anyOf"], *events["anyOf"]],
+        "$defs": definitions,
+    }

@@ -1,0 +1,71 @@
+"""Which commit lies before us? Worktrees of our own, kept between steps and between sessions.
+
+A first checkout of a kernel costs 40 s and 1.6 GB, a later one 1.6 s, and the objects beside it make the
+next build incremental. So a workspace (worktree and object directory) belongs to the repository, and one
+session at a time holds it; a second session beside it gets a second one.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from bisector.errors import HostError, UserError
+from bisector.host.repository import Repository
+from bisector.model import Commit
+
+
+@dataclass(frozen=True, slots=True)
+class Workspace:
+    """`tree`: our worktree; `objects`: where make writes; `git`: the worktree as a repository."""
+
+    tree: Path
+    objects: Path
+    git: Repository
+
+
+@contextmanager
+def workspace(repository: Repository, state: Path, commit: Commit) -> Iterator[Workspace]:
+    """Hold a workspace of this repository below the state directory; make one where none is free."""
+    common = str(repository.common_dir)
+    stem = re.sub(r"[^A-Za-z0-9_.-]+", "-", repository.path.name) or "tree"
+    home = state / "workspaces" / f"{stem}-{hashlib.sha256(os.fsencode(common)).hexdigest()[:8]}"
+    for number in range(64):
+        place = home / str(number)
+        place.mkdir(parents=True, exist_ok=True)
+        with (place / "lock").open("w") as lock:
+            try:
+                # The kernel drops the lock when we die; nothing has to be cleaned up.
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                continue
+            yield _opened(repository, place, commit)
+            return
+    raise HostError(f"all workspaces below {home} are in use", "end some of the sessions that run there")
+
+
+def _opened(repository: Repository, place: Path, commit: Commit) -> Workspace:
+    tree, objects = place / "tree", place / "objects"
+    objects.mkdir(exist_ok=True)
+    try:
+        git = Repository(tree)
+        if git.path != tree.resolve() or git.common_dir != repository.common_dir:
+            raise UserError("not ours")
+    except UserError:
+        # Not there yet, or its registration or its directory was lost.
+        repository.add_worktree(tree, commit)
+        git = Repository(tree)
+    git.break_own_locks()
+    git.sweep()
+    return Workspace(tree, objects, git)
+
+
+def check_out(place: Workspace, commit: Commit) -> None:
+    """Make the workspace's files those of the commit, to the byte. Raises HostError."""
+    place.git.check_out(commit)

@@ -1,0 +1,91 @@
+"""Words in, words out: arguments, messages, exit codes. No thinking."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import traceback
+
+import click
+
+from bisector import __version__, answers
+from bisector.cli.bisecting import resume, start, test
+from bisector.cli.printing import HOST, INTERRUPTED, USER, Printer
+from bisector.cli.reading import doctor_command, list_command, log, report, status
+from bisector.errors import BisectorError, Interrupted, UserError
+from bisector.host.repository import forget_callers_git
+from bisector.report import harmless
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, prog_name="bisector")
+def cli() -> None:
+    """Find the commit that changed what an arm64 kernel does when a hardware breakpoint's signal makes it step
+    into the signal handler.
+
+    \b
+    bisector doctor
+    bisector test  --repo LINUX v6.12 v6.13
+    bisector start --repo LINUX --old v6.12 --new v6.13
+
+    \b
+    Exit codes: 0 found and certified, or done; 2 usage, or what you can mend; 10 a set of candidates;
+    11 the ends agree; 12 the new end does not show it; 13 the old end shows it; 14 a merge base shows it;
+    15 contradiction; 16 below the asked confidence; 20 our machine failed, resumable; 130 interrupted,
+    resumable.
+    """
+
+
+for command in (doctor_command, test, start, resume, status, log, list_command, report):
+    cli.add_command(command)
+
+
+def _interrupt(number: int, _: object) -> None:
+    # Once: a second signal must not interrupt the cleaning up.
+    for wanted in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(wanted, signal.SIG_IGN)
+    raise Interrupted(f"interrupted by {signal.Signals(number).name}", "bisector resume goes on where it stopped")
+
+
+def main() -> None:
+    """Run the command line; every family of errors becomes one sentence and one exit code, here."""
+    forget_callers_git()
+    for wanted in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(wanted, _interrupt)
+    try:
+        code = cli.main(standalone_mode=False)
+    except click.exceptions.Exit as error:
+        code = error.exit_code
+    except click.ClickException as error:
+        if isinstance(error, click.exceptions.NoArgsIsHelpError):
+            error.show()
+            sys.exit(USER)
+        context = error.ctx.command_path if isinstance(error, click.UsageError) and error.ctx else "bisector"
+        code = _failed(error.format_message(), f"{context} --help shows how", USER)
+    except BrokenPipeError:
+        # Whoever read our output has gone; that is no failure, and there is no one to tell.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 0
+    except BisectorError as error:
+        code = _failed(error.message, error.hint, _code(error))
+    except Exception as error:
+        traceback.print_exc()
+        code = _failed(f"bisector itself failed: {error!r}", "please report the lines above", HOST)
+    sys.exit(code or 0)
+
+
+def _code(error: BisectorError) -> int:
+    if isinstance(error, Interrupted):
+        return INTERRUPTED
+    return USER if isinstance(error, UserError) else HOST
+
+
+def _failed(message: str, hint: str, code: int) -> int:
+    """Say what failed on standard error, and as the last JSON line where JSON was asked for."""
+    print(f"bisector: {harmless.line(message)}", file=sys.stderr)
+    if hint:
+        print(f"  {harmless.line(hint)}", file=sys.stderr)
+    if "--json" in sys.argv:
+        Printer(True).value(answers.Failure(message=message, hint=hint, exit_code=code))
+    return code

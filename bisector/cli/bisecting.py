@@ -1,0 +1,105 @@
+"""The commands that build and boot: start, resume, test."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from bisector import answers, api, events
+from bisector.cli.options import building, common, outcome, settings, state_directory
+from bisector.cli.printing import CODES, Printer
+from bisector.display import table
+from bisector.journal import Session
+from bisector.model import Commit, Conclusion, Purpose
+from bisector.report import harmless
+from bisector.report.markdown import markdown
+from bisector.report.text import text
+from bisector.scenarios import BY_NAME, SCENARIOS
+
+
+@click.command()
+@common
+@building
+@click.option("--old", "--good", "old", required=True, metavar="REV", help="A commit with the old behaviour.")
+@click.option("--new", "--bad", "new", required=True, metavar="REV", help="A later one with the new behaviour.")
+@click.option("--scenario", type=click.Choice(list(BY_NAME)), default=None, help="What to look at.")
+@click.option("--old-outcome", default=None, metavar="OUTCOME", help="What the old end must show.")
+@click.option("--new-outcome", default=None, metavar="OUTCOME", help="What the new end must show.")
+@click.option("--end-boots", type=click.IntRange(1), default=2, show_default=True, help="Boots of each end.")
+@click.option("--confirm-boots", type=click.IntRange(1), default=3, show_default=True, help="Boots that confirm.")
+def start(as_json: bool, state: Path | None, old: str, new: str, **options: Any) -> int:
+    """Bisect from OLD to NEW, in the foreground, to the report."""
+    asked = {key: options[key] for key in ("scenario", "old_outcome", "new_outcome", "end_boots", "confirm_boots")}
+    for key in ("old_outcome", "new_outcome"):
+        asked[key] = outcome(asked[key], asked["scenario"], f"--{key.replace('_', '-')}")
+    printer = Printer(as_json)
+    try:
+        session, conclusion = api.start(
+            settings(options, **asked),
+            old,
+            new,
+            state=state_directory(state),
+            emit=printer.emit,
+            warn=printer.display.say,
+        )
+    finally:
+        printer.close()
+    return _ended(session, conclusion, printer)
+
+
+def _ended(session: Session, conclusion: Conclusion, printer: Printer) -> int:
+    made = api.report(session)
+    for name, words in (("report.txt", text(made)), ("report.md", markdown(made))):
+        (session.directory / name).write_text(words)
+    (session.directory / "report.json").write_bytes(events.encode(answers.ReportAnswer(report=made)) + b"\n")
+    print(f"\n{text(made)}\nReports: {session.directory}/report.txt, .md, .json", file=printer.people)
+    return CODES[conclusion.kind]
+
+
+@click.command()
+@common
+@click.argument("session", required=False)
+def resume(as_json: bool, state: Path | None, session: str | None) -> int:
+    """Go on with a session that was stopped."""
+    printer = Printer(as_json)
+    found = api.session(state_directory(state), session)
+    try:
+        conclusion = api.resume(found, state=state_directory(state), emit=printer.emit, warn=printer.display.say)
+    finally:
+        printer.close()
+    return _ended(found, conclusion, printer)
+
+
+@click.command()
+@common
+@building
+@click.argument("revisions", nargs=-1, required=True, metavar="REV...")
+def test(as_json: bool, state: Path | None, revisions: Sequence[str], **options: Any) -> int:
+    """Build, boot and probe revisions, and print what each does."""
+    printer = Printer(as_json)
+
+    def tell(commit: Commit, phase: str, made: int) -> None:
+        printer.display.tell(events.Progress(phase=phase, commit=commit.id, purpose=Purpose.TEST, objects=made))
+
+    try:
+        steps = api.test(
+            settings(options), revisions, state=state_directory(state), tell=tell, warn=printer.display.say
+        )
+    finally:
+        printer.close()
+    if as_json:
+        printer.value(answers.Test(steps=tuple(steps)))
+        return 0
+    rows = []
+    for scenario in SCENARIOS:
+        seen = [s.observation.reading(scenario.name).outcome if s.observation else None for s in steps]
+        rows.append([scenario.name, *("-" if outcome is None else str(outcome) for outcome in seen)])
+    table(sys.stdout, ["scenario", *revisions], rows)
+    for step in steps:
+        if step.broken is not None:
+            print(f"{step.commit.short} makes no kernel: {harmless.line(step.because)}")
+    return 0

@@ -1,0 +1,106 @@
+"""Which options do commands share, and what do they mean? Words -> Settings."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+import platformdirs
+
+from bisector import config, opening
+from bisector.arches import architecture
+from bisector.errors import UserError
+from bisector.events import Settings
+from bisector.model import Limits, Outcome
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def _load(context: click.Context, _: click.Parameter, path: Path | None) -> None:
+    if path is not None:
+        group = context.find_root().command
+        assert isinstance(group, click.Group)
+        known = {option.name for command in group.commands.values() for option in command.params if option.name}
+        context.default_map = config.read(path, known - {"config", "revisions", "session"})
+
+
+def common(command: F) -> F:
+    """Give a command the options that every command has."""
+    for option in (
+        click.option("--json", "as_json", is_flag=True, help="One JSON object, or one event a line, on stdout."),
+        click.option("--state", type=click.Path(path_type=Path), default=None, help="Directory of the sessions."),
+        click.option(
+            "--config",
+            type=click.Path(path_type=Path),
+            is_eager=True,
+            expose_value=False,
+            callback=_load,
+            help="TOML file of options.",
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+def building(command: F) -> F:
+    """Give a command the options that decide how kernels are built and booted."""
+    for option in reversed(
+        (
+            click.option("--repo", type=click.Path(path_type=Path), required=True, help="The kernel's repository."),
+            click.option("--arch", default="arm64", show_default=True),
+            click.option("--cross-compile", default=None, help="Prefix of the cross tools."),
+            click.option("--llvm", default="", help="Build with LLVM: make's LLVM= value, 1 or -14."),
+            click.option("--jobs", type=click.IntRange(1), default=None, help="Compilers at a time."),
+            click.option("--ccache/--no-ccache", default=True, show_default=True),
+            click.option("--fragment", type=click.Path(path_type=Path), multiple=True, help="More kconfig lines."),
+            click.option("--accel", type=click.Choice(["tcg", "kvm"]), default="tcg", show_default=True),
+            click.option("--cpu", default="", help="QEMU's CPU model."),
+            click.option("--boot-limit", type=float, default=60, show_default=True, help="Seconds to the probe."),
+            click.option("--silence-limit", type=float, default=20, show_default=True, help="Seconds of silence."),
+            click.option("--total-limit", type=float, default=180, show_default=True, help="Seconds of a boot."),
+        )
+    ):
+        command = option(command)
+    return command
+
+
+def settings(options: dict[str, Any], **asked: Any) -> Settings:
+    arch = architecture(options["arch"])
+    repo = Path(options["repo"]).absolute()
+    try:
+        limits = Limits(options["boot_limit"], options["silence_limit"], options["total_limit"], 16 << 20)
+    except ValueError as error:
+        raise UserError(str(error), "limits are seconds, more than zero") from error
+    known = {"scenario": None, "old_outcome": None, "new_outcome": None, "end_boots": 1, "confirm_boots": 1}
+    return Settings(
+        repo=str(repo),
+        arch=arch.name,
+        cross_compile=options["cross_compile"] if options["cross_compile"] is not None else arch.cross_compile,
+        llvm=options["llvm"],
+        jobs=options["jobs"] or os.cpu_count() or 1,
+        ccache=opening.ccache(options["ccache"]),
+        accel=options["accel"],
+        cpu=options["cpu"],
+        limits=limits,
+        fragment=opening.fragment(options["fragment"]),
+        **(known | asked),
+    )
+
+
+def state_directory(given: Path | None) -> Path:
+    return given.absolute() if given is not None else Path(platformdirs.user_state_dir("bisector"))
+
+
+def outcome(given: str | None, scenario: str | None, option: str) -> str | None:
+    """Return the outcome as it is written, None if none was given. Raises UserError for what is none."""
+    if given is None:
+        return None
+    if scenario is None:
+        raise UserError(f"{option} needs --scenario", "an outcome is one scenario's")
+    try:
+        return str(Outcome.parse(given))
+    except ValueError as error:
+        raise UserError(str(error), "bisector test prints outcomes as they are written") from error

@@ -1,0 +1,55 @@
+"""Where do words go? People's to standard output, or to standard error beside JSON; and the exit codes."""
+
+from __future__ import annotations
+
+import sys
+from typing import TextIO
+
+from bisector import events
+from bisector.display import Display
+from bisector.model import Kind
+
+# The same for every command; 0 is also "done". Usage and all that a person can mend: 2.
+CODES = {
+    Kind.FOUND: 0,
+    Kind.ENDS_UNFIT: 2,
+    Kind.AMONG: 10,
+    Kind.ENDS_AGREE: 11,
+    Kind.NOT_REPRODUCED: 12,
+    Kind.OLD_SHOWS_IT: 13,
+    Kind.MERGE_BASE_SHOWS_IT: 14,
+    Kind.CONTRADICTION: 15,
+    Kind.BELOW_CONFIDENCE: 16,
+}
+USER, HOST, INTERRUPTED = 2, 20, 130
+
+
+class Printer:
+    """Where words go: people's on standard output, or on standard error beside JSON."""
+
+    def __init__(self, as_json: bool) -> None:
+        self.as_json = as_json
+        self.people: TextIO = sys.stderr if as_json else sys.stdout
+        self._display: Display | None = None
+
+    def value(self, value: object) -> None:
+        """Print a value as one line of JSON."""
+        sys.stdout.write(events.encode(value).decode() + "\n")
+        sys.stdout.flush()
+
+    @property
+    def display(self) -> Display:
+        """The live display, begun at its first use."""
+        self._display = self._display or Display(self.people)
+        return self._display
+
+    def emit(self, event: events.Event) -> None:
+        """Tell an event to whoever listens."""
+        if self.as_json:
+            self.value(event)
+        self.display.tell(event)
+
+    def close(self) -> None:
+        """End the live display."""
+        if self._display is not None:
+            self._display.close()

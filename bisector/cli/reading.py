@@ -1,0 +1,128 @@
+"""The commands that only read: doctor, status, log, list, report."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from bisector import answers, api, doctor, events
+from bisector.arches import architecture
+from bisector.cli.options import common, state_directory
+from bisector.cli.printing import HOST, Printer
+from bisector.display import Display, table
+from bisector.journal import NAME
+from bisector.report import values
+from bisector.report.markdown import markdown
+from bisector.report.sections import headline
+from bisector.report.text import text
+
+
+@click.command(name="doctor")
+@common
+@click.option("--arch", default="arm64", show_default=True)
+@click.option("--cross-compile", default=None, help="Prefix of the cross tools.")
+def doctor_command(as_json: bool, state: Path | None, arch: str, cross_compile: str | None) -> int:
+    """Say what is missing on this machine, and the command that mends it."""
+    del state
+    prefix = architecture(arch).cross_compile if cross_compile is None else cross_compile
+    checks = doctor.checks(arch, prefix)
+    mends = doctor.remedy(checks)
+    printer = Printer(as_json)
+    if as_json:
+        printer.value(answers.Doctor(checks=checks, remedy=mends))
+    else:
+        rows = [[check.name, _said(check), check.needed_for] for check in checks]
+        table(sys.stdout, ["what", "found", "needed for"], rows)
+        print(f"\n{mends}" if mends else "\nNothing is missing.")
+    return HOST if any(check.required and not check.found for check in checks) else 0
+
+
+def _said(check: doctor.Check) -> str:
+    return "yes" if check.found else "MISSING" if check.required else "no (wanted)"
+
+
+@click.command()
+@common
+@click.argument("session", required=False)
+def status(as_json: bool, state: Path | None, session: str | None) -> int:
+    """Say where a session stands."""
+    found = api.session(state_directory(state), session)
+    made = api.report(found)
+    if as_json:
+        Printer(as_json).value(
+            answers.Status(
+                session=found.name,
+                state=made.state,
+                began=found.started.at,
+                last=found.last,
+                question=found.question,
+                steps=len(found.steps),
+                conclusion=found.conclusion,
+                stopped=made.stopped,
+                spoiled_lines=found.spoiled,
+            )
+        )
+        return 0
+    print(f"{found.name}: {made.state}, {len(found.steps)} steps, last at {found.last}")
+    if found.question is not None:
+        print(f"question: {found.question.scenario}: old is {found.question.old}, new is {found.question.new}")
+    if found.spoiled:
+        print(f"journal: lines {', '.join(map(str, found.spoiled))} cannot be read and are left out")
+    print(headline(made))
+    if made.state != "finished":
+        print(f"To go on: bisector resume {found.name}")
+    return 0
+
+
+@click.command()
+@common
+@click.argument("session", required=False)
+def log(as_json: bool, state: Path | None, session: str | None) -> int:
+    """Print a session's events in order."""
+    found = api.session(state_directory(state), session)
+    for line in (found.directory / NAME).read_bytes().splitlines():
+        try:
+            event = events.decode(line)
+        except events.Unreadable:
+            continue
+        if as_json:
+            Printer(as_json).value(event)
+        else:
+            Display(sys.stdout, live=False).tell(event)
+    return 0
+
+
+@click.command(name="list")
+@common
+def list_command(as_json: bool, state: Path | None) -> int:
+    """List all sessions, the newest last."""
+    home = state_directory(state)
+    briefs = []
+    for name in api.session_names(home):
+        found = api.session(home, name)
+        made = api.report(found)
+        briefs.append(answers.Brief(name, made.state, found.started.at, made.repo, len(found.steps), headline(made)))
+    if as_json:
+        Printer(as_json).value(answers.List(sessions=tuple(briefs)))
+    elif briefs:
+        rows = [[b.session, b.state, str(b.steps), b.repo, b.answer] for b in briefs]
+        table(sys.stdout, ["session", "state", "steps", "repository", "answer"], rows)
+    else:
+        print(f"No sessions in {home}.")
+    return 0
+
+
+@click.command()
+@common
+@click.option("--format", "form", type=click.Choice(["text", "markdown", "json"]), default="text", show_default=True)
+@click.argument("session", required=False)
+def report(as_json: bool, state: Path | None, form: str, session: str | None) -> int:
+    """Print a session's report."""
+    made: values.Report = api.report(api.session(state_directory(state), session))
+    if as_json or form == "json":
+        Printer(True).value(answers.ReportAnswer(report=made))
+    else:
+        print(text(made) if form == "text" else markdown(made))
+    return 0

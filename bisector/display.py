@@ -1,0 +1,109 @@
+"""What does a person see while it runs? A live line on a terminal, plain lines elsewhere (the home of Rich)."""
+
+from __future__ import annotations
+
+import time
+from typing import TextIO
+
+from rich.console import Console
+from rich.progress import Progress as Bar
+from rich.progress import SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.table import Table
+from rich.text import Text
+
+from bisector.events import Asked, Concluded, Event, Progress, Resumed, Searching, Started, Tested
+from bisector.model import Step
+from bisector.report import harmless
+
+_COLOURS = {"old": "cyan", "new": "magenta", "untestable": "yellow"}
+
+
+class Display:
+    """Tells a person each event: finished steps as lines that stay, the running one as a line that moves."""
+
+    def __init__(self, stream: TextIO, *, live: bool = True) -> None:
+        self._console = Console(file=stream, highlight=False, soft_wrap=True, emoji=False, markup=False)
+        self._bar: Bar | None = None
+        self._phase = ""
+        if live and self._console.is_terminal and not self._console.is_dumb_terminal:
+            columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False), TimeElapsedColumn())
+            self._bar = Bar(*columns, console=self._console, transient=True)
+            self._task = self._bar.add_task("starting", total=None)
+            self._bar.start()
+
+    def close(self) -> None:
+        """Take the moving line away."""
+        if self._bar is not None:
+            self._bar.stop()
+            self._bar = None
+
+    def tell(self, event: Event) -> None:
+        """Show one event."""
+        match event:
+            case Progress():
+                self._progress(event)
+            case Started():
+                self.say(f"session {event.session}")
+                self.say(f"old end {event.old.short} {event.old.subject}")
+                self.say(f"new end {event.new.short} {event.new.subject}")
+            case Resumed():
+                self.say("resumed")
+            case Asked(question=asked):
+                self.say(f"question: {asked.scenario}: old is {asked.old}, new is {asked.new}")
+                if len(event.differing) > 1:
+                    others = ", ".join(name for name in event.differing if name != asked.scenario)
+                    self.say(f"the ends also differ in: {others} (--scenario NAME searches for one of these)")
+            case Searching():
+                self.say(f"searching {event.commits} commits")
+            case Tested():
+                self._step(event.step)
+            case Concluded():
+                self.say(f"ended: {event.conclusion.because}")
+
+    def say(self, words: str, colour: str = "") -> None:
+        """Print one line that stays, with the time."""
+        clock = time.strftime("%H:%M:%S")
+        self._console.print(Text(f"{clock}  ") + Text(harmless.line(words), style=colour))
+
+    def _step(self, step: Step) -> None:
+        verdict = step.verdict.value if step.verdict else "tested"
+        spent = step.seconds
+        times = f"build {spent.build:.1f} s, boot and probe {spent.boot + spent.probe:.1f} s"
+        words = f"{step.purpose.value:<10} {step.commit.short} {verdict:<10} {step.because} [{times}]"
+        self.say(words, _COLOURS.get(verdict, ""))
+
+    def _progress(self, event: Progress) -> None:
+        words = f"{event.purpose.value} {event.commit[:12]} {event.phase}"
+        if self._bar is None:
+            # Without a terminal each phase is said once; the objects that go by are not.
+            if words != self._phase:
+                self.say(words)
+            self._phase = words
+            return
+        if event.objects:
+            words += f", {event.objects} objects"
+        if event.commits is not None:
+            words += f" | {event.commits} commits, about {event.steps} steps left"
+        if event.seconds_left is not None:
+            words += f", about {_duration(event.seconds_left)}"
+        self._bar.update(self._task, description=harmless.line(words))
+
+
+def _duration(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest:02d} s" if minutes else f"{rest} s"
+
+
+def table(stream: TextIO, head: list[str], rows: list[list[str]]) -> None:
+    """Print a table; cells are made harmless here. Cells fold on a terminal, and are whole in a pipe."""
+    console = Console(file=stream, highlight=False, emoji=False, markup=False)
+    if not console.is_terminal:
+        console.width = 100_000
+    made = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    for title in head:
+        made.add_column(Text(harmless.line(title)), overflow="fold")
+    for row in rows:
+        made.add_row(*(Text(harmless.line(cell)) for cell in row))
+    with console.capture() as captured:
+        console.print(made)
+    stream.write("".join(f"{line.rstrip()}\n" for line in captured.get().splitlines()))

@@ -1,0 +1,33 @@
+"""What went wrong, and whose turn is it? Two families; what a kernel does is in neither.
+
+A kernel that does not build, panics or hangs is a value (see `model`). Only these are exceptions:
+something a person can mend, and something that our machine failed to do.
+"""
+
+
+class BisectorError(Exception):
+    """One clear sentence, and what to do about it."""
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+class UserError(BisectorError):
+    """Words, revisions or files that a person can mend. Nothing was tested, nothing is lost."""
+
+
+class HostError(BisectorError):
+    """Our machine failed: this says nothing about any commit, and is never a verdict or a skip.
+
+    `transient`: worth another try without a person (a compiler killed for memory, a VM that did not start).
+    """
+
+    def __init__(self, message: str, hint: str = "", *, transient: bool = False) -> None:
+        super().__init__(message, hint)
+        self.transient = transient
+
+
+class Interrupted(BisectorError):
+    """A person or the system asked us to stop (SIGINT, SIGTERM, SIGHUP). The session can be resumed."""

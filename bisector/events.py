@@ -1,0 +1,155 @@
+"""What happens in a session, one value an event: the lines of the journal and of `--json`'s stream.
+
+The home of msgspec: encoding, checked decoding, and the JSON Schema of all that we write.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+
+from bisector.model import Commit, Conclusion, Limits, Purpose, Question, Step
+
+# Raise it when an older bisector could misread what a newer one wrote.
+SCHEMA = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """All that decides what a session does, fixed at its start. `scenario` and outcomes: None means ask the ends.
+
+    `fragment`: the kconfig lines, so that a resumed session builds the same kernels. `probe`: its digest.
+    """
+
+    repo: str
+    arch: str
+    cross_compile: str
+    llvm: str
+    jobs: int
+    ccache: str | None
+    accel: str
+    cpu: str
+    limits: Limits
+    fragment: str
+    scenario: str | None
+    old_outcome: str | None
+    new_outcome: str | None
+    end_boots: int
+    confirm_boots: int
+
+
+class Event(msgspec.Struct, frozen=True, tag_field="event", kw_only=True):
+    """What every event has: the schema's number and UTC time, ISO 8601."""
+
+    schema: int = SCHEMA
+    at: str = ""
+
+
+class Started(Event, frozen=True, tag="started"):
+    """A session began: its name, both ends, its settings and the programs' versions."""
+
+    session: str
+    bisector: str
+    old: Commit
+    new: Commit
+    settings: Settings
+    versions: dict[str, str]
+    caveat: str
+
+
+class Resumed(Event, frozen=True, tag="resumed"):
+    """A person or bot went on with the session."""
+
+    bisector: str
+
+
+class Tested(Event, frozen=True, tag="step"):
+    """A commit was tested once."""
+
+    step: Step
+
+
+class Asked(Event, frozen=True, tag="question"):
+    """The question is fixed; `differing` are all scenarios in which the ends differ."""
+
+    question: Question
+    differing: tuple[str, ...]
+
+
+class Searching(Event, frozen=True, tag="search"):
+    """git bisect run begins: commits in the range, and the tested commits that bound it from below."""
+
+    commits: int
+    olds: tuple[str, ...]
+
+
+class Concluded(Event, frozen=True, tag="conclusion"):
+    """The session ended with an answer."""
+
+    conclusion: Conclusion
+
+
+class Stopped(Event, frozen=True, tag="stopped"):
+    """The session stopped without an answer and can be resumed: our machine failed, or someone asked."""
+
+    why: str
+    message: str
+    hint: str
+
+
+class Progress(Event, frozen=True, tag="progress"):
+    """Where the session is right now; never in the journal.
+
+    `objects`: compiled so far in this build. `commits`, `steps`: left to git's search, None before it.
+    `seconds_left`: an estimate to the session's end, None before there is one.
+    """
+
+    phase: str
+    commit: str
+    purpose: Purpose
+    objects: int = 0
+    commits: int | None = None
+    steps: int | None = None
+    seconds_left: float | None = None
+
+
+Recorded = Started | Resumed | Tested | Asked | Searching | Concluded | Stopped
+Streamed = Recorded | Progress
+
+_encoder = msgspec.json.Encoder(enc_hook=str)
+_decoder = msgspec.json.Decoder(Recorded)
+
+
+class Unreadable(ValueError):
+    """Not one of our events. `newer`: written under a later schema."""
+
+    def __init__(self, why: str, *, newer: bool = False) -> None:
+        super().__init__(why)
+        self.newer = newer
+
+
+def now() -> str:
+    """Return the time as events carry it."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def encode(value: Any) -> bytes:
+    """Return any of our values as one line of JSON, without a line end."""
+    return _encoder.encode(value)
+
+
+def decode(line: bytes) -> Recorded:
+    """Read one journal line. Raises Unreadable."""
+    try:
+        event: Recorded = _decoder.decode(line)
+        return event
+    except (msgspec.DecodeError, ValueError) as error:
+        try:
+            schema = msgspec.json.decode(line, type=dict[str, Any]).get("schema")
+        except (msgspec.DecodeError, ValueError):
+            schema = None
+        newer = isinstance(schema, int) and schema > SCHEMA
+        raise Unreadable(str(error), newer=newer) from error

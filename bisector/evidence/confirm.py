@@ -1,0 +1,66 @@
+"""May this culprit be named? Fresh boots of it and of every parent -> Conclusion. (pure)"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from bisector.model import Candidate, Commit, Conclusion, Kind, Step, Verdict
+
+
+def conclude(
+    culprit: Commit, parents: Sequence[Commit], steps: Mapping[str, Sequence[Step]], files: tuple[str, ...]
+) -> Conclusion:
+    """Return FOUND if every fresh boot of the culprit is new and every one of every parent is old.
+
+    `steps`: the confirming steps by commit id, the culprit's and every parent's.
+    """
+    verdicts = {commit.id: {step.verdict for step in steps[commit.id]} for commit in (culprit, *parents)}
+    for commit in (culprit, *parents):
+        if len(verdicts[commit.id]) > 1:
+            return _not_sure(
+                culprit, f"{commit.short} did not read the same in every boot: {counts(steps[commit.id])}"
+            )
+    if verdicts[culprit.id] != {Verdict.NEW}:
+        return _contradiction(culprit, f"the culprit was new in the search, and is now {counts(steps[culprit.id])}")
+    for parent in parents:
+        if verdicts[parent.id] == {Verdict.NEW}:
+            return _contradiction(culprit, f"its parent {parent.short} is new as well")
+    untestable = [parent for parent in parents if verdicts[parent.id] == {Verdict.UNTESTABLE}]
+    if untestable:
+        return among(culprit, {parent: steps[parent.id][0].because for parent in untestable})
+    for parent in parents:
+        if _build_id(steps[parent.id]) == _build_id(steps[culprit.id]):
+            return _contradiction(culprit, f"its parent {parent.short} makes the very same kernel")
+    told = "; ".join(f"parent {parent.short}: {counts(steps[parent.id])}" for parent in parents)
+    return Conclusion(Kind.FOUND, f"fresh boots: {counts(steps[culprit.id])}; {told}", culprit=culprit, files=files)
+
+
+def among(first_new: Commit, untestable: Mapping[Commit, str]) -> Conclusion:
+    """Return the set of commits of which one is the culprit, each with the reason why it is in it."""
+    candidates = [Candidate(first_new, "the first commit that shows it; what came before could not be tested")]
+    candidates += [Candidate(commit, because) for commit, because in untestable.items()]
+    return Conclusion(
+        Kind.AMONG,
+        f"one of {len(candidates)} commits: the others could not be tested",
+        candidates=tuple(candidates),
+    )
+
+
+def counts(steps: Sequence[Step]) -> str:
+    """Return `new 3 of 3`, or how many of each verdict there were."""
+    numbers = {verdict: sum(step.verdict is verdict for step in steps) for verdict in Verdict}
+    return ", ".join(f"{verdict.value} {n} of {len(steps)}" for verdict, n in numbers.items() if n)
+
+
+def _build_id(steps: Sequence[Step]) -> str:
+    return next((step.kernel.build_id for step in steps if step.kernel), "")
+
+
+def _contradiction(culprit: Commit, why: str) -> Conclusion:
+    because = f"git's search ends at {culprit.short}, but {why}"
+    return Conclusion(Kind.CONTRADICTION, because, candidates=(Candidate(culprit, why),))
+
+
+def _not_sure(culprit: Commit, why: str) -> Conclusion:
+    because = f"git's search ends at {culprit.short}, but {why}"
+    return Conclusion(Kind.BELOW_CONFIDENCE, because, candidates=(Candidate(culprit, why),))

@@ -1,0 +1,148 @@
+"""How does one host command run, and how does it end? Its log, its deadline, its whole process group."""
+
+from __future__ import annotations
+
+import os
+import selectors
+import shlex
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from bisector.errors import HostError
+
+# SIGTERM first: make then deletes the half-written target and stops its own children. SIGKILL after this.
+GRACE = 1.5
+# A log larger than this is cut; a build that prints 64 MB has gone wrong, and a disk is finite.
+LOG_BYTES = 64 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """`code` as the shell has it (128+N: died of signal N); `overdue`: we ended it at its deadline."""
+
+    code: int
+    seconds: float
+    overdue: bool
+
+
+def bound_to_us(argv: Sequence[str]) -> list[str]:
+    """Return argv so that the kernel sends its process SIGTERM when our process dies, however it dies.
+
+    setpriv(1) execs the command, so its pid is the command's; `preexec_fn` would do the same, unsafely.
+    """
+    return ["setpriv", "--pdeathsig", "TERM", "--", *argv]
+
+
+def printable(argv: Sequence[str], env: Mapping[str, str] | None = None, cwd: Path | None = None) -> str:
+    """Return the command as one line that a person can paste into a shell."""
+    words = [f"{key}={shlex.quote(value)}" for key, value in sorted((env or {}).items())]
+    words += [shlex.quote(word) for word in argv]
+    return (f"cd {shlex.quote(str(cwd))} && " if cwd else "") + " ".join(words)
+
+
+def end_group(leader: int, reap: Callable[[], object], *, grace: float = GRACE) -> None:
+    """End every process of the group: SIGTERM, and after `grace` seconds SIGKILL. None left is fine.
+
+    `reap` collects the leader's exit without waiting; a zombie would keep the group alive.
+    """
+    with suppress(ProcessLookupError):
+        os.killpg(leader, signal.SIGTERM)
+        deadline = time.monotonic() + grace
+        while time.monotonic() < deadline:
+            reap()
+            os.killpg(leader, 0)
+            time.sleep(0.01)
+        os.killpg(leader, signal.SIGKILL)
+
+
+def output(argv: Sequence[str], *, env: Mapping[str, str] | None = None, seconds: float = 60) -> str:
+    """Run a short command and return its standard output. Raises HostError if it is missing or fails."""
+    try:
+        done = subprocess.run(
+            argv, capture_output=True, env=env, timeout=seconds, check=True, stdin=subprocess.DEVNULL
+        )
+    except FileNotFoundError as error:
+        raise HostError(f"{argv[0]} is not installed", "bisector doctor says what is missing") from error
+    except subprocess.TimeoutExpired as error:
+        raise HostError(f"{printable(argv)} gave no answer in {seconds:.0f} s", transient=True) from error
+    except subprocess.CalledProcessError as error:
+        said = error.stderr.decode(errors="backslashreplace").strip()
+        raise HostError(f"{printable(argv)} failed with exit code {error.returncode}: {said}") from error
+    return done.stdout.decode(errors="backslashreplace")
+
+
+def run(
+    argv: Sequence[str],
+    *,
+    env: Mapping[str, str],
+    log: Path,
+    seconds: float,
+    cwd: Path | None = None,
+    on_line: Callable[[str], None] | None = None,
+) -> Finished:
+    """Run a command to its end or deadline, standard output and error appended to `log`.
+
+    The first line of the log is the command itself. `on_line` sees each line after it is in the log.
+    Raises HostError if the program or setpriv is missing.
+    """
+    if shutil.which(argv[0], path=env.get("PATH")) is None:
+        raise HostError(f"{argv[0]} is not installed", "bisector doctor says what is missing")
+    started = time.monotonic()
+    with log.open("ab") as sink:
+        sink.write(f"$ {printable(argv, env, cwd)}\n".encode())
+        sink.flush()
+        child = subprocess.Popen(
+            bound_to_us(argv),
+            cwd=cwd,
+            env=dict(env),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+        try:
+            overdue = not _copy(child, sink.write, started + seconds, on_line)
+        finally:
+            # Also when the command ended by itself: what it left in the background is not wanted.
+            end_group(child.pid, child.poll)
+            child.wait()
+    code = child.returncode if child.returncode >= 0 else 128 - child.returncode
+    return Finished(code, time.monotonic() - started, overdue)
+
+
+def _copy(
+    child: subprocess.Popen[bytes],
+    write: Callable[[bytes], object],
+    deadline: float,
+    on_line: Callable[[str], None] | None,
+) -> bool:
+    """Copy the child's output until it closes (True) or the deadline passes (False)."""
+    assert child.stdout is not None
+    written, rest = 0, b""
+    with selectors.DefaultSelector() as selector, child.stdout:
+        selector.register(child.stdout, selectors.EVENT_READ)
+        while True:
+            left = deadline - time.monotonic()
+            if left <= 0 or (not selector.select(left)):
+                return False
+            block = os.read(child.stdout.fileno(), 1 << 16)
+            if not block:
+                break
+            if written < LOG_BYTES:
+                write(block)
+            written += len(block)
+            *lines, rest = (rest + block).split(b"\n")
+            rest = rest[-4096:]
+            for line in lines if on_line else ():
+                assert on_line is not None
+                on_line(line.decode(errors="backslashreplace"))
+    with suppress(subprocess.TimeoutExpired):
+        child.wait(max(0.0, deadline - time.monotonic()))
+        return True
+    return False

@@ -1,0 +1,209 @@
+"""What does git know? The one funnel to git (the home of GitPython).
+
+Everything goes through `repo.git.*`, that is, through the git program: walking commits in Python is slow.
+The user's checkout is never touched: what we check out stands in worktrees of our own, and git keeps
+HEAD, index, refs/bisect and the bisection's files apart for each worktree (git-worktree(1), REFS).
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import git
+
+from bisector.errors import HostError, UserError
+from bisector.model import Commit, Verdict
+
+# No hooks, no background repacking, no fsmonitor of the user's in our worktrees; no questions either.
+_ENVIRONMENT = {
+    "GIT_CONFIG_COUNT": "5",
+    "GIT_CONFIG_KEY_0": "core.hooksPath",
+    "GIT_CONFIG_VALUE_0": os.devnull,
+    "GIT_CONFIG_KEY_1": "gc.auto",
+    "GIT_CONFIG_VALUE_1": "0",
+    "GIT_CONFIG_KEY_2": "core.fsmonitor",
+    "GIT_CONFIG_VALUE_2": "false",
+    "GIT_CONFIG_KEY_3": "advice.detachedHead",
+    "GIT_CONFIG_VALUE_3": "false",
+    "GIT_CONFIG_KEY_4": "log.showSignature",
+    "GIT_CONFIG_VALUE_4": "false",
+    "GIT_TERMINAL_PROMPT": "0",
+    "GIT_OPTIONAL_LOCKS": "0",
+    "LC_ALL": "C",
+}
+_FORMAT = "%H%x00%s%x00%an <%ae>%x00%aI%x00%cI%x00%P"
+_MARK = re.compile(r"^# (old|new|skip): \[([0-9a-f]{40,64})\]", re.MULTILINE)
+_MARKS = {"old": Verdict.OLD, "new": Verdict.NEW, "skip": Verdict.UNTESTABLE}
+TERMS = ("--term-old=old", "--term-new=new")
+
+
+def forget_callers_git() -> None:
+    """Drop the GIT_* variables of a hook or rebase that called us: they name another repository or index.
+
+    GitPython lays its environment over `os.environ`, so a variable can only be taken away there.
+    """
+    for key in [key for key in os.environ if key.startswith("GIT_")]:
+        del os.environ[key]
+
+
+def environment() -> dict[str, str]:
+    """Return the environment for a git that is run as a process of its own."""
+    return dict(os.environ) | _ENVIRONMENT
+
+
+@contextmanager
+def _failing_as_ours() -> Iterator[None]:
+    """A git command that was right for every commit failed: our machine's failure."""
+    try:
+        yield
+    except git.GitCommandNotFound as error:
+        raise HostError("git is not installed", "bisector doctor says what is missing") from error
+    except git.GitCommandError as error:
+        said = str(error.stderr).strip().removeprefix("stderr: ").strip("'") or str(error)
+        # Another git held the lock for a moment: the only failure here that goes away by itself.
+        raise HostError(f"git failed: {said}", transient=".lock" in said) from error
+
+
+class Repository:
+    """One git repository: the user's, or a worktree of ours."""
+
+    def __init__(self, path: Path) -> None:
+        try:
+            self._repo = git.Repo(path, search_parent_directories=True)
+        except (git.InvalidGitRepositoryError, git.NoSuchPathError) as error:
+            raise UserError(f"{path} is not a git repository", "--repo names a kernel tree under git") from error
+        except git.GitCommandNotFound as error:
+            raise HostError("git is not installed", "bisector doctor says what is missing") from error
+        self.common_dir = Path(self._repo.common_dir).resolve()
+        self.path = Path(self._repo.working_tree_dir or self._repo.git_dir).resolve()
+
+    def _git(self, *words: str) -> str:
+        said = str(self._repo.git.execute(["git", *words], env=_ENVIRONMENT, stdout_as_string=True))
+        # GitPython keeps bytes that are no UTF-8 as lone surrogates, which no file of ours can hold.
+        return said.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+
+    # -- commits ---------------------------------------------------------------------------------------
+
+    def commit(self, revision: str) -> Commit:
+        """Return the commit that a person's revision means. Raises UserError if it means none."""
+        hint = "any revision that git knows: a tag, a branch, a commit id"
+        if revision.startswith("-") or not revision.strip() or "\0" in revision:
+            raise UserError(f"{revision!r} is not a revision", hint)
+        try:
+            found = self._git("rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}")
+        except git.GitCommandError as error:
+            raise UserError(f"{self.path} has no commit {revision!r}", hint) from error
+        return self.read(found)
+
+    def read(self, commit_id: str) -> Commit:
+        """Return the commit with this full id."""
+        with _failing_as_ours():
+            shown = self._git("show", "--no-patch", "--no-notes", f"--format={_FORMAT}", commit_id)
+        found, subject, author, author_date, commit_date, parents = shown.split("\0")
+        return Commit(found, subject, author, author_date, commit_date, tuple(parents.split()))
+
+    def is_ancestor(self, older: Commit, newer: Commit) -> bool:
+        """Tell whether `newer` has `older` in its history; a commit is its own ancestor."""
+        return self.merge_bases(older, newer) == [older.id]
+
+    def merge_bases(self, one: Commit, other: Commit) -> list[str]:
+        """Return the ids of all best common ancestors, [] if there are none."""
+        try:
+            return self._git("merge-base", "--all", one.id, other.id).split()
+        except git.GitCommandError as error:
+            if error.status == 1:
+                return []
+            raise HostError(f"git merge-base failed: {error.stderr}") from error
+
+    def between(self, olds: Sequence[str], new: str) -> list[str]:
+        """Return the ids of the commits in `new`'s history that are in none of the `olds`'."""
+        with _failing_as_ours():
+            return self._git("rev-list", new, "--not", *olds).split()
+
+    def files(self, commit: Commit) -> tuple[str, ...]:
+        """Return the paths that the commit changed against its first parent."""
+        with _failing_as_ours():
+            shown = self._git(
+                "diff-tree",
+                "-r",
+                "-z",
+                "--root",
+                "-m",
+                "--first-parent",
+                "--no-commit-id",
+                "--name-only",
+                commit.id,
+            )
+        return tuple(name for name in shown.split("\0") if name)
+
+    # -- worktrees -------------------------------------------------------------------------------------
+
+    def add_worktree(self, path: Path, commit: Commit) -> None:
+        """Register a worktree at `path`, without files yet, locked so that `git worktree prune` leaves it."""
+        with _failing_as_ours():
+            # --force twice: a registration of the same path whose directory was lost does not matter.
+            words = ("--detach", "--no-checkout", "--lock", "--reason", "bisector", "--force", "--force")
+            self._git("worktree", "add", *words, str(path), commit.id)
+
+    def break_own_locks(self) -> None:
+        """Remove the lock files that a killed git left in this worktree of ours; only its holder may call."""
+        for name in ("index.lock", "HEAD.lock"):
+            Path(self._repo.git_dir, name).unlink(missing_ok=True)
+
+    def check_out(self, commit: Commit) -> None:
+        """Make this worktree's files those of the commit, whatever a killed checkout or a build left."""
+        with _failing_as_ours():
+            self._git("checkout", "--quiet", "--force", "--detach", commit.id)
+
+    def sweep(self) -> None:
+        """Remove whatever in this worktree git does not track, ignored or not."""
+        with _failing_as_ours():
+            self._git("clean", "--quiet", "-ffdx")
+
+    # -- bisection, in this worktree only --------------------------------------------------------------
+
+    def start_bisection(self, olds: Sequence[str], new: str) -> None:
+        """Begin afresh, without checkouts: `BISECT_HEAD` then names the commit to test."""
+        with _failing_as_ours():
+            self._git("bisect", "reset")
+            self._git("bisect", "start", *TERMS, "--no-checkout", new, *olds)
+
+    def mark(self, commit_id: str, verdict: Verdict) -> None:
+        """Tell git's bisection a verdict that is known already."""
+        word = next(word for word, meaning in _MARKS.items() if meaning is verdict)
+        with _failing_as_ours():
+            try:
+                self._git("bisect", word, commit_id)
+            except git.GitCommandError as error:
+                # 2: the mark is taken, and only untestable commits are left. `marks` shows what was taken.
+                if error.status != 2:
+                    raise
+
+    def marks(self) -> dict[str, Verdict]:
+        """Return the verdict that git has for each commit, read from its refs."""
+        with _failing_as_ours():
+            shown = self._git("for-each-ref", "--format=%(refname:lstrip=2) %(objectname)", "refs/bisect")
+        marks = {}
+        for line in shown.splitlines():
+            name, commit_id = line.split()
+            marks[commit_id] = _MARKS[name.partition("-")[0]]
+        return marks
+
+    def history_of_marks(self) -> list[tuple[str, Verdict]]:
+        """Return every mark in the order given, read from git's bisect log."""
+        with _failing_as_ours():
+            return [(commit, _MARKS[word]) for word, commit in _MARK.findall(self._git("bisect", "log"))]
+
+    def bisect_head(self) -> str:
+        """Return the id of the commit that git wants tested next."""
+        with _failing_as_ours():
+            return self._git("rev-parse", "--verify", "BISECT_HEAD")
+
+    def end_bisection(self) -> None:
+        """Remove git's refs and files of the bisection."""
+        with _failing_as_ours():
+            self._git("bisect", "reset")

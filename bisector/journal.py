@@ -1,0 +1,154 @@
+"""What has this session done? One fsynced line an event, append only; everything else is derived from it."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import msgspec
+
+from bisector import events
+from bisector.errors import HostError, UserError
+from bisector.events import Asked, Concluded, Recorded, Resumed, Searching, Started, Stopped, Tested
+from bisector.model import Conclusion, Question, Step
+
+NAME = "journal.jsonl"
+
+
+@dataclass(slots=True)
+class Session:
+    """All that a journal says. `spoiled`: the numbers of lines that are none of ours (a torn last line)."""
+
+    directory: Path
+    started: Started
+    steps: list[Step] = field(default_factory=list)
+    asked: Asked | None = None
+    searching: Searching | None = None
+    conclusion: Conclusion | None = None
+    stopped: Stopped | None = None
+    last: str = ""
+    spoiled: tuple[int, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """The session's name, which is its directory's."""
+        return self.directory.name
+
+    @property
+    def question(self) -> Question | None:
+        """The question, None before the ends were tested."""
+        return self.asked.question if self.asked else None
+
+    def take(self, event: Recorded) -> None:
+        """Add one event to what is known."""
+        self.last = event.at
+        match event:
+            case Tested():
+                self.steps.append(event.step)
+            case Asked():
+                self.asked = event
+            case Searching():
+                self.searching = event
+            case Concluded():
+                self.conclusion = event.conclusion
+            case Stopped():
+                self.stopped = event
+            case Resumed():
+                self.stopped = None
+            case Started():
+                pass
+
+
+class Journal:
+    """The open journal of one session: its only writer."""
+
+    def __init__(self, session: Session) -> None:
+        self.session = session
+
+    def append(self, event: Recorded) -> Recorded:
+        """Write the event to the disk, then to the session's values; return it with its time."""
+        event = msgspec.structs.replace(event, at=events.now())
+        _write(self.session.directory / NAME, events.encode(event))
+        self.session.take(event)
+        return event
+
+
+def _write(path: Path, line: bytes) -> None:
+    try:
+        with path.open("ab+") as stream:
+            if stream.tell():
+                # A line that a power cut tore is ended here and skipped by the reader.
+                stream.seek(-1, os.SEEK_END)
+                line = line if stream.read(1) == b"\n" else b"\n" + line
+            stream.write(line + b"\n")
+            stream.flush()
+            os.fsync(stream.fileno())
+    except OSError as error:
+        raise HostError(
+            f"cannot write {path}: {error.strerror}", "make room or mend the disk, then resume"
+        ) from error
+
+
+def create(directory: Path, started: Started) -> Journal:
+    """Begin a session's journal in a new directory. Raises HostError."""
+    started = msgspec.structs.replace(started, at=events.now())
+    try:
+        directory.mkdir(parents=True, mode=0o700)
+    except OSError as error:
+        raise HostError(f"cannot make {directory}: {error.strerror}", "choose another --state directory") from error
+    _write(directory / NAME, events.encode(started))
+    return Journal(Session(directory, started, last=started.at))
+
+
+def read(directory: Path) -> Session:
+    """Read a session. Raises UserError, with the line's number, if it is not one of ours."""
+    path = directory / NAME
+    try:
+        lines = path.read_bytes().split(b"\n")
+    except OSError as error:
+        raise UserError(f"cannot read {path}: {error.strerror}") from error
+    session: Session | None = None
+    spoiled = []
+    for number, line in enumerate(lines, 1):
+        if not line.strip():
+            continue
+        try:
+            event = events.decode(line)
+        except events.Unreadable as error:
+            if error.newer:
+                raise UserError(
+                    f"{path}, line {number}: written by a newer bisector", "read it with that version"
+                ) from error
+            spoiled.append(number)
+            continue
+        if isinstance(event, Started):
+            session = session or Session(directory, event, last=event.at)
+        elif session is not None:
+            session.take(event)
+    if session is None:
+        raise UserError(f"{path} is not a journal of bisector", "its first line should be the event `started`")
+    session.spoiled = tuple(spoiled)
+    return session
+
+
+@contextmanager
+def held(directory: Path) -> Iterator[None]:
+    """Hold the session against a second bisector. Raises UserError that names the holder's process."""
+    path = directory / "lock"
+    with path.open("a+") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            lock.seek(0)
+            raise UserError(
+                f"session {directory.name} is held by process {lock.read().strip() or '?'}",
+                "wait for it, or end it",
+            ) from error
+        lock.truncate(0)
+        lock.write(f"{os.getpid()}\n")
+        lock.flush()
+        yield

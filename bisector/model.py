@@ -1,0 +1,249 @@
+"""What are we talking about? The nouns: frozen values without input or output, the same words everywhere."""
+
+from __future__ import annotations
+
+import enum
+import re
+from dataclasses import dataclass, field
+
+_COMMIT_ID = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?")
+
+
+@dataclass(frozen=True, slots=True)
+class Commit:
+    """One git commit; `author_date` and `commit_date` are ISO 8601, texts are as git stores them."""
+
+    id: str
+    subject: str
+    author: str
+    author_date: str
+    commit_date: str
+    parents: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        if not _COMMIT_ID.fullmatch(self.id):
+            raise ValueError(f"not a full commit id: {self.id!r}")
+
+    @property
+    def short(self) -> str:
+        """Twelve hex digits, as the kernel's own `Fixes:` lines have them."""
+        return self.id[:12]
+
+
+@dataclass(frozen=True, slots=True)
+class Kernel:
+    """A bootable image, and what it came from. `image` and `system_map` are paths."""
+
+    commit: str
+    image: str
+    system_map: str
+    build_id: str
+    config: str
+    compiler: str
+
+
+@dataclass(frozen=True, slots=True)
+class BrokenBuild:
+    """This commit makes no kernel that could be probed; `because` is the first error or the lost option."""
+
+    commit: str
+    because: str
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Seconds of host time: to the probe's first line, of silence, in all; and how many bytes are read."""
+
+    boot: float
+    silence: float
+    total: float
+    output: int
+
+    def __post_init__(self) -> None:
+        if min(self.boot, self.silence, self.total, self.output) <= 0:
+            raise ValueError("every limit must be more than zero")
+
+
+class Ending(enum.Enum):
+    """How a boot ended, seen from outside."""
+
+    POWERED_OFF = "powered-off"  # QEMU exited by itself
+    PANICKED = "panicked"  # the console said so
+    SILENT = "silent"  # no byte for Limits.silence
+    OVERDUE = "overdue"  # talking, but without the probe's first line at Limits.boot, or still at Limits.total
+    FLOODED = "flooded"  # more than Limits.output bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Transcript:
+    """Every byte that the console said (invalid UTF-8 as \\xNN), and how it ended.
+
+    `began`: seconds from QEMU's start to the probe's first frame, None if there was none.
+    `nonce`: the 16 hex digits that this boot's probe signs its lines with.
+    """
+
+    text: str
+    ending: Ending
+    seconds: float
+    began: float | None
+    nonce: str
+
+
+# The closed vocabulary of outcomes: ARM64.md, section 3.1, and what the boot itself may do.
+SCENARIO_WORDS = """
+    OK STUCK DUP FLAKY LOST MISSED HIT STOPS STALL SWALLOWED RETRAP KEPT RESET SPURIOUS KILLED UNSUP HUNG
+    UNKILLABLE ENV_BAD NORUN
+"""
+BOOT_WORDS = "PANIC SILENT OVERDUE FLOODED NO_PROBE CUT_OFF NO_POWER_OFF KERNEL_DEAD"
+WORDS = frozenset((SCENARIO_WORDS + BOOT_WORDS).split())
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a scenario did: one word of WORDS, and the detail that makes it differ from its like."""
+
+    word: str
+    detail: str = ""
+
+    def __post_init__(self) -> None:
+        if self.word not in WORDS:
+            raise ValueError(f"not an outcome: {self.word!r}")
+
+    def __str__(self) -> str:
+        return f"{self.word}({self.detail})" if self.detail else self.word
+
+    @classmethod
+    def parse(cls, text: str) -> Outcome:
+        """Read what `str` wrote. Raises ValueError for anything else."""
+        match = re.fullmatch(r"([A-Z_]+)(?:\((.*)\))?", text.strip())
+        if match is None:
+            raise ValueError(f"not an outcome: {text!r}")
+        return cls(match[1], match[2] or "")
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """One scenario's outcome, and the console lines that show it."""
+
+    scenario: str
+    outcome: Outcome
+    lines: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """What one boot showed: a reading for each scenario, in the probe's order; `boot` is the first."""
+
+    readings: tuple[Reading, ...]
+    build_id: str | None
+    release: str
+
+    def reading(self, scenario: str) -> Reading:
+        """Return the scenario's reading; NORUN if this boot had no such scenario."""
+        for reading in self.readings:
+            if reading.scenario == scenario:
+                return reading
+        return Reading(scenario, Outcome("NORUN"))
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """Which scenario is looked at, and which two outcomes are told apart; fixed before the search."""
+
+    scenario: str
+    old: Outcome
+    new: Outcome
+
+    def __post_init__(self) -> None:
+        if self.old == self.new:
+            raise ValueError(f"old and new are the same outcome: {self.old}")
+
+
+class Verdict(enum.Enum):
+    """Never good and bad: a change is not a fault."""
+
+    OLD = "old"
+    NEW = "new"
+    UNTESTABLE = "untestable"
+
+
+class Purpose(enum.Enum):
+    """Why a commit was tested."""
+
+    TEST = "test"  # a person asked what it does
+    OLD_END = "old-end"
+    NEW_END = "new-end"
+    MERGE_BASE = "merge-base"
+    SEARCH = "search"
+    CULPRIT = "culprit"
+    PARENT = "parent"
+
+
+@dataclass(frozen=True, slots=True)
+class Seconds:
+    """Host seconds of a step's parts; `boot` ends at the probe's first line."""
+
+    checkout: float = 0.0
+    build: float = 0.0
+    boot: float = 0.0
+    probe: float = 0.0
+    total: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One commit, tested once: a line of the journal.
+
+    `verdict` is None at the ends, before there is a question; `because` gives the reason in words.
+    `broken` is set when there is no kernel; else `observation` holds what one boot showed.
+    """
+
+    commit: Commit
+    purpose: Purpose
+    verdict: Verdict | None
+    because: str
+    seconds: Seconds
+    broken: BrokenBuild | None = None
+    kernel: Kernel | None = None
+    observation: Observation | None = None
+    logs: tuple[str, ...] = ()
+
+
+class Kind(enum.Enum):
+    """How a session ended; each has an exit code of its own (see `CODES` in `cli`)."""
+
+    FOUND = "found"
+    AMONG = "among"
+    ENDS_AGREE = "ends-agree"
+    NOT_REPRODUCED = "new-end-does-not-show-it"
+    OLD_SHOWS_IT = "old-end-shows-it"
+    MERGE_BASE_SHOWS_IT = "merge-base-shows-it"
+    CONTRADICTION = "contradiction"
+    BELOW_CONFIDENCE = "below-confidence"
+    ENDS_UNFIT = "ends-unfit"
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A commit that may be the culprit, and why it was not ruled out."""
+
+    commit: Commit
+    because: str
+
+
+@dataclass(frozen=True, slots=True)
+class Conclusion:
+    """The session's answer: what kind, which commits, and the sentence that says why."""
+
+    kind: Kind
+    because: str
+    culprit: Commit | None = None
+    candidates: tuple[Candidate, ...] = ()
+    files: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Host:
+    """The programs that made the observations: name -> version line."""
+
+    versions: dict[str, str] = field(default_factory=dict)

@@ -1,0 +1,124 @@
+"""How does a session come to its bench? Settings -> repository, workspace, recipe, machine, probe."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from importlib import resources
+from pathlib import Path
+
+import platformdirs
+
+from bisector import build, checkout, kconfig
+from bisector.arches import architecture
+from bisector.boot import Machine
+from bisector.errors import HostError, UserError
+from bisector.events import Settings
+from bisector.guest import compile as guest
+from bisector.guest import initramfs
+from bisector.host import process
+from bisector.host.repository import Repository
+from bisector.model import Commit
+from bisector.step import Bench
+
+FRAGMENTS = ("base.config", "arm64.config", "sigtrap.config")
+# The nonce of the initramfs that is kept for booting by hand; no boot of ours ever uses it.
+BY_HAND = "0" * 16
+CAVEAT = {
+    "tcg": "emulated by QEMU (TCG): debug registers and single-stepping are QEMU's, and interrupt timing is not "
+    "hardware's, so an outcome that depends on a race may read differently on a machine",
+    "kvm": "on this host's processor (KVM), with its own debug registers and timing: an outcome may be flaky",
+}
+
+
+def kconfigs() -> Path:
+    """Return the directory of the fragments: in the wheel beside the package, in a checkout above it."""
+    package = Path(str(resources.files("bisector")))
+    inside = package / "kconfigs"
+    return inside if inside.is_dir() else package.parent / "kconfigs"
+
+
+def fragment(extra: Sequence[Path] = ()) -> str:
+    """Return all option lines, ours and then the person's. Raises UserError for a line that is none."""
+    texts = []
+    for path in (*(kconfigs() / name for name in FRAGMENTS), *extra):
+        try:
+            text = path.read_text()
+        except OSError as error:
+            raise UserError(f"cannot read {path}: {error.strerror}") from error
+        kconfig.options(text, path.name)
+        texts.append(text)
+    return "\n".join(texts)
+
+
+def cache() -> Path:
+    """Return the directory of what any state directory may share: the compiled probe, ccache's objects."""
+    return Path(platformdirs.user_cache_dir("bisector"))
+
+
+def ccache(wanted: bool) -> str | None:
+    """Return ccache's directory, None if ccache is not installed or not wanted."""
+    return str(cache() / "ccache") if wanted and shutil.which("ccache") else None
+
+
+def recipe(settings: Settings) -> build.Recipe:
+    """Return how this session's kernels are made."""
+    return build.Recipe(
+        architecture=architecture(settings.arch),
+        options=kconfig.options(settings.fragment, "the session's fragment"),
+        cross_compile=settings.cross_compile,
+        llvm=settings.llvm,
+        jobs=settings.jobs,
+        ccache=settings.ccache if settings.ccache and shutil.which("ccache") else None,
+    )
+
+
+def machine(settings: Settings) -> Machine:
+    """Return this session's virtual machine. Raises UserError if KVM is asked for and cannot be."""
+    row = architecture(settings.arch)
+    if settings.accel == "kvm" and (os.uname().machine != row.host_machine or not os.access("/dev/kvm", os.W_OK)):
+        raise UserError(f"there is no KVM for {row.name} on this host", "leave out --accel kvm: emulation works")
+    return Machine(row, settings.accel, settings.cpu)
+
+
+def probe_compiler(settings: Settings) -> list[str]:
+    """Return the argv that compiles the probe: always for the guest's architecture."""
+    if settings.llvm:
+        return [recipe(settings).compiler(), f"--target={settings.cross_compile.rstrip('-')}"]
+    return [recipe(settings).compiler()]
+
+
+def versions(settings: Settings) -> dict[str, str]:
+    """Return the first line that each program says of its version. Raises HostError if one is missing."""
+    made = recipe(settings)
+    programs = {"compiler": made.compiler(), "make": "make", "qemu": made.architecture.qemu, "git": "git"}
+    said = {name: process.output([program, "--version"]).splitlines()[0] for name, program in programs.items()}
+    return said | {"host": f"{os.uname().sysname} {os.uname().release} {os.uname().machine}"}
+
+
+def new_name() -> str:
+    """Return a fresh session name: it sorts by time, and three letters set apart those of one second."""
+    letters = "".join(secrets.choice("abcdefghjkmnpqrstuvwxyz") for _ in range(3))
+    return f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{letters}"
+
+
+@contextmanager
+def bench(
+    settings: Settings, directory: Path, state: Path, commit: Commit, warn: Callable[[str], None]
+) -> Iterator[Bench]:
+    """Hold all that steps need, with what a person wants for repeating them kept in `directory`."""
+    repository = Repository(Path(settings.repo))
+    made, vm = recipe(settings), machine(settings)
+    program = guest.probe(probe_compiler(settings), cache())
+    try:
+        (directory / "logs").mkdir(parents=True, exist_ok=True)
+        (directory / "fragment.config").write_text("".join(f"{option}\n" for option in made.options))
+        (directory / "probe.cpio").write_bytes(initramfs.archive(program, BY_HAND))
+    except OSError as error:
+        raise HostError(f"cannot write to {directory}: {error.strerror}", "make room, then resume") from error
+    with checkout.workspace(repository, state, commit) as place:
+        yield Bench(directory, place, made, vm, settings.limits, program, warn)

@@ -1,0 +1,1 @@
+"""Session -> text, Markdown, JSON: the same values in each. (pure)"""

@@ -1,0 +1,122 @@
+"""What does a report say, whatever its form? Session -> Report. (pure)"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from bisector.journal import Session
+from bisector.model import Commit, Conclusion, Outcome, Purpose, Question, Seconds, Step, Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """One step, as a reader wants it: `outcome` of the asked scenario, None where there was no kernel."""
+
+    commit: Commit
+    purpose: Purpose
+    verdict: Verdict | None
+    outcome: Outcome | None
+    because: str
+    seconds: Seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Behaviour:
+    """The asked scenario at one commit: its outcome in each boot, and the console lines that show it."""
+
+    commit: Commit
+    outcomes: tuple[Outcome, ...]
+    lines: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """A session's whole answer. `state`: running, stopped or finished.
+
+    `after` and `before`: the behaviour at the culprit and at its parents, of the confirming boots; at the
+    two ends where there is no culprit. `configuration`: the lines in which the kernel's .config differs
+    from tinyconfig's. `reproduce`: what a person types to repeat the decisive boots.
+    """
+
+    session: str
+    state: str
+    bisector: str
+    repo: str
+    old: Commit
+    new: Commit
+    question: Question | None
+    differing: tuple[str, ...]
+    conclusion: Conclusion | None
+    stopped: str
+    before: tuple[Behaviour, ...]
+    after: Behaviour | None
+    visits: tuple[Visit, ...]
+    versions: dict[str, str]
+    caveat: str
+    configuration: tuple[str, ...]
+    reproduce: tuple[str, ...]
+
+
+def state(session: Session) -> str:
+    """Return whether the session is finished, stopped (it can be resumed) or running."""
+    if session.conclusion is not None:
+        return "finished"
+    return "stopped" if session.stopped is not None else "running"
+
+
+def report(session: Session, configuration: Sequence[str], reproduce: Sequence[str]) -> Report:
+    """Gather the session's values; the two last are made where files and command lines are known."""
+    started = session.started
+    before, after = _behaviours(session)
+    return Report(
+        session=session.name,
+        state=state(session),
+        bisector=started.bisector,
+        repo=started.settings.repo,
+        old=started.old,
+        new=started.new,
+        question=session.question,
+        differing=session.asked.differing if session.asked else (),
+        conclusion=session.conclusion,
+        stopped=session.stopped.message if session.stopped else "",
+        before=before,
+        after=after,
+        visits=tuple(_visit(step, session.question) for step in session.steps),
+        versions=started.versions,
+        caveat=started.caveat,
+        configuration=tuple(configuration),
+        reproduce=tuple(reproduce),
+    )
+
+
+def _visit(step: Step, question: Question | None) -> Visit:
+    seen = step.observation.reading(question.scenario).outcome if step.observation and question else None
+    verdict = step.verdict
+    if question is not None and verdict is None and step.purpose in (Purpose.OLD_END, Purpose.NEW_END):
+        verdict = Verdict.OLD if step.purpose is Purpose.OLD_END else Verdict.NEW
+    because = f"{question.scenario} is {seen}" if question and seen and step.verdict is None else step.because
+    return Visit(step.commit, step.purpose, verdict, seen, because, step.seconds)
+
+
+def _behaviours(session: Session) -> tuple[tuple[Behaviour, ...], Behaviour | None]:
+    question = session.question
+    if question is None:
+        return (), None
+    confirmed = any(step.purpose is Purpose.CULPRIT for step in session.steps)
+    sides = (Purpose.PARENT, Purpose.CULPRIT) if confirmed else (Purpose.OLD_END, Purpose.NEW_END)
+    before = _side(session.steps, sides[0], question)
+    after = _side(session.steps, sides[1], question)
+    return before, after[0] if after else None
+
+
+def _side(steps: Sequence[Step], purpose: Purpose, question: Question) -> tuple[Behaviour, ...]:
+    by_commit: dict[str, list[Step]] = {}
+    for step in steps:
+        if step.purpose is purpose and step.observation is not None:
+            by_commit.setdefault(step.commit.id, []).append(step)
+    found = []
+    for taken in by_commit.values():
+        readings = [step.observation.reading(question.scenario) for step in taken if step.observation]
+        found.append(Behaviour(taken[0].commit, tuple(reading.outcome for reading in readings), readings[0].lines))
+    return tuple(found)

@@ -1,0 +1,1 @@
+"""Who picks the next commit? git, through `git bisect run`."""

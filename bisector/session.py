@@ -1,0 +1,218 @@
+"""One bisection: test both ends, ask, search, confirm, finish; the same road when it is resumed.
+
+Every part looks into the journal first and does only what is not there yet, so going on after a Ctrl-C, a
+crash or a failure of our machine is nothing but walking the road again.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+
+from bisector import step
+from bisector.errors import HostError
+from bisector.events import Asked, Concluded, Event, Progress, Searching, Tested
+from bisector.evidence import confirm, ends
+from bisector.host.repository import Repository
+from bisector.journal import Journal
+from bisector.model import Commit, Conclusion, Kind, Outcome, Purpose, Question, Step, Verdict
+from bisector.search import gitrun
+
+Emit = Callable[[Event], None]
+
+
+class Bisection:
+    """A session at work. `emit` is told every event, those of the journal after they are on the disk."""
+
+    def __init__(self, journal: Journal, repository: Repository, bench: step.Bench, emit: Emit) -> None:
+        self.journal = journal
+        self.session = journal.session
+        self.settings = journal.session.started.settings
+        self.repository = repository
+        self.bench = bench
+        self.emit = emit
+        for known in self.session.steps:
+            if made := known.kernel or known.broken:
+                bench.known[known.commit.id] = made
+
+    def proceed(self) -> Conclusion:
+        """Walk the road to its end. Raises HostError and Interrupted; the session can then be resumed."""
+        if self.session.conclusion is not None:
+            return self.session.conclusion
+        conclusion = self._conclusion()
+        self._record(Concluded(conclusion=conclusion))
+        return conclusion
+
+    def _conclusion(self) -> Conclusion:
+        question = self._question()
+        if isinstance(question, Conclusion):
+            return question
+        olds = self._olds(question)
+        if isinstance(olds, Conclusion):
+            return olds
+        candidates = self._search(question, olds)
+        if len(candidates) > 1:
+            return self._among(candidates)
+        return self._confirmed(question, self.repository.read(candidates[0]))
+
+    # -- the ends --------------------------------------------------------------------------------------
+
+    def _question(self) -> Question | Conclusion:
+        """Test both ends and let them, or the person, say what is asked."""
+        started, settings = self.session.started, self.settings
+        old, new = started.old, started.new
+        boots = {}
+        for end, purpose in ((old, Purpose.OLD_END), (new, Purpose.NEW_END)):
+            steps = self._tested(end, purpose, settings.end_boots, None)
+            if steps[0].broken is not None:
+                return Conclusion(
+                    Kind.ENDS_UNFIT,
+                    f"the {purpose.value.replace('-', ' ')} makes no kernel: {steps[0].because}",
+                )
+            boots[purpose] = [taken.observation for taken in steps if taken.observation is not None]
+        if self.session.question is not None:
+            return self.session.question
+        asked = ends.question(
+            boots[Purpose.OLD_END],
+            boots[Purpose.NEW_END],
+            settings.scenario,
+            Outcome.parse(settings.old_outcome) if settings.old_outcome else None,
+            Outcome.parse(settings.new_outcome) if settings.new_outcome else None,
+        )
+        if isinstance(asked, Question):
+            differing = ends.differing(boots[Purpose.OLD_END], boots[Purpose.NEW_END])
+            self._record(Asked(question=asked, differing=differing))
+        return asked
+
+    def _olds(self, question: Question) -> tuple[str, ...] | Conclusion:
+        """Return the tested commits that bound the search from below.
+
+        Where the old end is no ancestor of the new one git would test the merge bases, and with two of them
+        end in "success" without a search. So we test them all, and git then gets the bases instead.
+        """
+        old, new = self.session.started.old, self.session.started.new
+        bases = self.repository.merge_bases(old, new)
+        if bases == [old.id]:
+            return (old.id,)
+        for base in map(self.repository.read, bases):
+            tested = self._tested(base, Purpose.MERGE_BASE, 1, question)[0]
+            if tested.verdict is Verdict.NEW:
+                return Conclusion(
+                    Kind.MERGE_BASE_SHOWS_IT,
+                    f"the merge base {base.short} shows it: {tested.because}; it was changed on the old end's side",
+                )
+            if tested.verdict is Verdict.UNTESTABLE:
+                return Conclusion(
+                    Kind.ENDS_UNFIT,
+                    f"the merge base {base.short} cannot be tested ({tested.because}); "
+                    "choose an old end in the new one's history",
+                )
+        return tuple(bases)
+
+    # -- the search ------------------------------------------------------------------------------------
+
+    def _search(self, question: Question, olds: tuple[str, ...]) -> list[str]:
+        """Let git search; return the commits that are left: one, or those that untestable ones hide."""
+        tree, new = self.bench.workspace.git, self.session.started.new.id
+        if self.session.searching is None:
+            self._record(Searching(commits=len(self.repository.between(olds, new)), olds=olds))
+        tree.start_bisection(olds, new)
+        for commit, found in self._marks().items():
+            tree.mark(commit, found)
+        if self._open(tree, olds):
+            log = self.bench.directory / "logs" / "git-bisect.log"
+            gitrun.run(tree, lambda commit: self._answer(commit, question, olds), log)
+        journal = self._marks() | dict.fromkeys(olds, Verdict.OLD) | {new: Verdict.NEW}
+        gitrun.reconcile(tree, journal)
+        if untested := self._open(tree, olds):
+            raise HostError(f"git ended its search, but {len(untested)} commits were not tested")
+        candidates = gitrun.left(tree, olds, tree.marks())
+        tree.end_bisection()
+        return candidates
+
+    def _open(self, tree: Repository, olds: Sequence[str]) -> list[str]:
+        """Return the candidates that nobody tested yet."""
+        marks = tree.marks()
+        return [commit for commit in gitrun.left(tree, olds, marks) if commit not in marks]
+
+    def _marks(self) -> dict[str, Verdict]:
+        """Return the search's verdicts so far, in order."""
+        searched = [taken for taken in self.session.steps if taken.purpose is Purpose.SEARCH]
+        return {taken.commit.id: taken.verdict for taken in searched if taken.verdict is not None}
+
+    def _answer(self, commit_id: str, question: Question, olds: Sequence[str]) -> Verdict:
+        """Test the commit that git's child asks for, unless the journal has its verdict."""
+        known = self._marks().get(commit_id)
+        if known is not None:
+            return known
+        left = len(self._open(self.bench.workspace.git, olds))
+        taken = self._take(self.repository.commit(commit_id), Purpose.SEARCH, question, left)
+        assert taken.verdict is not None
+        return taken.verdict
+
+    def _among(self, candidates: Sequence[str]) -> Conclusion:
+        reasons = {taken.commit.id: taken.because for taken in self.session.steps if taken.purpose is Purpose.SEARCH}
+        first, *others = candidates
+        # rev-list gives the newest first, and that is the one marked new: all others are its ancestors.
+        return confirm.among(
+            self.repository.read(first), {self.repository.read(commit): reasons[commit] for commit in others}
+        )
+
+    # -- confirming ------------------------------------------------------------------------------------
+
+    def _confirmed(self, question: Question, culprit: Commit) -> Conclusion:
+        """Boot the culprit and every parent afresh, on the kernels that were built."""
+        parents = [self.repository.read(parent) for parent in culprit.parents]
+        boots = self.settings.confirm_boots
+        steps = {culprit.id: self._tested(culprit, Purpose.CULPRIT, boots, question)}
+        for parent in parents:
+            steps[parent.id] = self._tested(parent, Purpose.PARENT, boots, question)
+        return confirm.conclude(culprit, parents, steps, self.repository.files(culprit))
+
+    # -- steps -----------------------------------------------------------------------------------------
+
+    def _tested(self, commit: Commit, purpose: Purpose, times: int, question: Question | None) -> list[Step]:
+        """Return that many steps of the commit for this purpose, taking those that are not in the journal.
+
+        A commit without a kernel is not tried again: the same source breaks the same way.
+        """
+
+        def done() -> list[Step]:
+            return [taken for taken in self.session.steps if (taken.commit.id, taken.purpose) == (commit.id, purpose)]
+
+        while len(done()) < times and not any(taken.broken for taken in done()):
+            self._take(commit, purpose, question)
+        return done()
+
+    def _take(self, commit: Commit, purpose: Purpose, question: Question | None, left: int | None = None) -> Step:
+        """Take one step and put it into the journal."""
+
+        def tell(phase: str, objects: int) -> None:
+            steps = math.ceil(math.log2(left + 1)) if left is not None else None
+            self.emit(
+                Progress(
+                    phase=phase,
+                    commit=commit.id,
+                    purpose=purpose,
+                    objects=objects,
+                    commits=left,
+                    steps=steps,
+                    seconds_left=self._seconds_left(steps),
+                )
+            )
+
+        taken = step.take(self.bench, commit, purpose, question, tell)
+        self._record(Tested(step=taken))
+        return taken
+
+    def _seconds_left(self, steps: int | None) -> float | None:
+        """Estimate the seconds to the end: what a search step took so far, and the confirming boots."""
+        searched = [taken.seconds.total for taken in self.session.steps if taken.purpose is Purpose.SEARCH]
+        boots = [taken.seconds.boot + taken.seconds.probe for taken in self.session.steps if taken.observation]
+        if steps is None or not searched or not boots:
+            return None
+        boot = sum(boots) / len(boots)
+        return steps * sum(searched) / len(searched) + 2 * self.settings.confirm_boots * boot
+
+    def _record(self, event: Tested | Asked | Searching | Concluded) -> None:
+        self.emit(self.journal.append(event))

@@ -1,0 +1,167 @@
+"""ONE STEP: checkout, build, boot, probe, verdict, in this order; and the only retry (the home of tenacity)."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeVar
+
+import tenacity
+
+from bisector import boot, build, checkout, probe, verdict
+from bisector.errors import HostError
+from bisector.guest import initramfs
+from bisector.model import (
+    BrokenBuild,
+    Commit,
+    Kernel,
+    Limits,
+    Observation,
+    Purpose,
+    Question,
+    Seconds,
+    Step,
+    Transcript,
+    Verdict,
+)
+
+# Our machine's passing failures only: three tries, 1 s and then 4 s apart.
+ATTEMPTS, FIRST_WAIT, LAST_WAIT = 3, 1.0, 8.0
+
+# Told the phase by name, and the objects compiled so far.
+Tell = Callable[[str, int], None]
+T = TypeVar("T")
+
+
+@dataclass(slots=True)
+class Bench:
+    """All that a step needs, the same for every step of a session.
+
+    `directory`: the session's own; kernels and logs are kept there. `known`: what was built before, so
+    that testing a commit again boots the same kernel and builds nothing.
+    """
+
+    directory: Path
+    workspace: checkout.Workspace
+    recipe: build.Recipe
+    machine: boot.Machine
+    limits: Limits
+    probe: bytes
+    warn: Callable[[str], None]
+    known: dict[str, Kernel | BrokenBuild] = field(default_factory=dict)
+
+    def log(self, commit: Commit, what: str) -> Path:
+        """Return a log file's path that is not in use yet, for builds the same path each time."""
+        home = self.directory / "logs"
+        home.mkdir(parents=True, exist_ok=True)
+        if what == "build":
+            return home / f"{commit.short}.build.log"
+        numbers = [
+            int(m[1]) for p in home.glob(f"{commit.short}.{what}-*.log") if (m := re.search(r"-(\d+)\.log$", p.name))
+        ]
+        return home / f"{commit.short}.{what}-{max(numbers, default=0) + 1}.log"
+
+
+def take(bench: Bench, commit: Commit, purpose: Purpose, question: Question | None, tell: Tell) -> Step:
+    """Test one commit once. Raises HostError if our machine failed, after the retries."""
+    started = time.monotonic()
+    made, checked_out, built = _made(bench, commit, tell)
+    logs = [str(path) for path in [bench.directory / "logs" / f"{commit.short}.build.log"] if path.exists()]
+    if isinstance(made, BrokenBuild):
+        found, because = verdict.judge_build(made)
+        spent = Seconds(checked_out, built, 0.0, 0.0, time.monotonic() - started)
+        return Step(commit, purpose, found if question else None, because, spent, broken=made, logs=tuple(logs))
+    tell("booting", 0)
+    console = bench.log(commit, "console")
+    transcript = _retrying(bench, lambda: _booted(bench, made, console))
+    observation = probe.read(transcript)
+    _same_kernel(made, observation, console)
+    judged, because = _judge(observation, question)
+    began = transcript.began if transcript.began is not None else transcript.seconds
+    return Step(
+        commit,
+        purpose,
+        judged,
+        because,
+        Seconds(checked_out, built, began, transcript.seconds - began, time.monotonic() - started),
+        kernel=made,
+        observation=observation,
+        logs=(*logs, str(console)),
+    )
+
+
+def _made(bench: Bench, commit: Commit, tell: Tell) -> tuple[Kernel | BrokenBuild, float, float]:
+    """Return the commit's kernel, and the seconds for checkout and build: none if it was made before."""
+    kept = bench.known.get(commit.id)
+    if isinstance(kept, BrokenBuild) or (kept is not None and Path(kept.image).exists()):
+        return kept, 0.0, 0.0
+    started = time.monotonic()
+    tell("checking out", 0)
+    _retrying(bench, lambda: checkout.check_out(bench.workspace, commit))
+    checked_out = time.monotonic()
+    tell("building", 0)
+    made = _retrying(bench, lambda: _built(bench, commit, tell))
+    bench.known[commit.id] = made
+    return made, checked_out - started, time.monotonic() - checked_out
+
+
+def _built(bench: Bench, commit: Commit, tell: Tell) -> Kernel | BrokenBuild:
+    return build.kernel(
+        bench.recipe,
+        commit,
+        tree=bench.workspace.tree,
+        objects=bench.workspace.objects,
+        into=bench.directory / "kernels" / commit.short,
+        log=bench.log(commit, "build"),
+        on_object=lambda made: tell("building", made),
+    )
+
+
+def _booted(bench: Bench, kernel: Kernel, log: Path) -> Transcript:
+    """Boot once under a fresh nonce."""
+    nonce = initramfs.nonce()
+    archive = bench.directory / "initramfs.cpio"
+    try:
+        archive.write_bytes(initramfs.archive(bench.probe, nonce))
+    except OSError as error:
+        raise HostError(f"cannot write {archive}: {error.strerror}", "make room, then resume") from error
+    try:
+        return boot.boot(bench.machine, kernel, initramfs=archive, nonce=nonce, limits=bench.limits, log=log)
+    finally:
+        archive.unlink(missing_ok=True)
+
+
+def _same_kernel(kernel: Kernel, observation: Observation, log: Path) -> None:
+    """A kernel that runs under another build id is not the one whose commit we would judge."""
+    if observation.build_id is not None and observation.build_id != kernel.build_id:
+        raise HostError(
+            f"the running kernel's build id is {observation.build_id[:12]}, the built one's {kernel.build_id[:12]}",
+            f"something replaced the image, see {log}",
+        )
+
+
+def _judge(observation: Observation, question: Question | None) -> tuple[Verdict | None, str]:
+    if question is not None:
+        return verdict.judge(observation, question)
+    outcome = observation.reading("boot").outcome
+    return None, "boot and probe complete" if outcome.word == "OK" else f"boot: {outcome}"
+
+
+def _retrying(bench: Bench, call: Callable[[], T]) -> T:
+    """Call, and again after a wait if our machine failed in a way that may pass."""
+    retrying = tenacity.Retrying(
+        stop=tenacity.stop_after_attempt(ATTEMPTS),
+        wait=tenacity.wait_exponential(multiplier=FIRST_WAIT, exp_base=4, max=LAST_WAIT),
+        retry=tenacity.retry_if_exception(lambda error: isinstance(error, HostError) and error.transient),
+        before_sleep=lambda state: bench.warn(f"our machine failed, trying again: {_failure(state)}"),
+        reraise=True,
+    )
+    return retrying(call)
+
+
+def _failure(state: tenacity.RetryCallState) -> str:
+    error = state.outcome.exception() if state.outcome else None
+    return error.message if isinstance(error, HostError) else str(error)
