@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from bisector import __version__, journal, opening, reproduce, step
+from bisector.build import TINY
 from bisector.errors import BisectorError, HostError, Interrupted, UserError
 from bisector.events import Event, Resumed, Settings, Started, Stopped
 from bisector.host.repository import Repository
@@ -164,6 +165,6 @@ def _configuration(session: Session) -> tuple[str, ...]:
     for taken in reversed(session.steps):
         if taken.kernel is not None and Path(taken.kernel.config).exists():
             config = Path(taken.kernel.config)
-            base = config.with_name("tiny.config")
+            base = config.with_name(TINY)
             return difference(base.read_text(errors="replace"), config.read_text(errors="replace"))
     return ()

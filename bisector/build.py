@@ -26,6 +26,9 @@ _REPRODUCIBLE = {
     "KBUILD_BUILD_VERSION": "1",
     "KBUILD_BUILD_TIMESTAMP": "Thu Jan  1 00:00:00 UTC 1970",
 }
+# Where tinyconfig's result is kept, to tell what the fragments changed. Not `tiny.config`: that is the name of
+# a make target which tinyconfig calls, and a file of that name would make it "up to date", silently.
+TINY = "tinyconfig.result"
 # Seconds: a clean build of the tiny kernel takes 3 to 6 minutes on two cores; defconfig's hours are not ours.
 CONFIG_SECONDS, BUILD_SECONDS = 600.0, 4 * 3600.0
 # One object, as kbuild says it: "  CC      kernel/fork.o".
@@ -123,7 +126,7 @@ def fresh_config(recipe: Recipe, tree: Path, objects: Path, log: Path) -> str | 
         if done.code != 0 or not config.exists():
             return None
         if target == "tinyconfig":
-            shutil.copyfile(config, objects / "tiny.config")
+            shutil.copyfile(config, objects / TINY)
             with config.open("a") as stream:
                 stream.writelines(f"{option}\n" for option in recipe.options)
     text = config.read_bytes()
@@ -185,7 +188,7 @@ def _kept(recipe: Recipe, commit: Commit, objects: Path, into: Path) -> Kernel |
     shutil.rmtree(part, ignore_errors=True)
     part.mkdir(parents=True)
     try:
-        for source in (image, objects / "System.map", objects / ".config", objects / "tiny.config"):
+        for source in (image, objects / "System.map", objects / ".config", objects / TINY):
             if source.exists():
                 shutil.copyfile(source, part / source.name.lstrip("."))
     except OSError as error:

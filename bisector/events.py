@@ -21,7 +21,7 @@ SCHEMA = 1
 class Settings:
     """All that decides what a session does, fixed at its start. `scenario` and outcomes: None means ask the ends.
 
-    `fragment`: the kconfig lines, so that a resumed session builds the same kernels. `probe`: its digest.
+    `fragment`: the kconfig lines, so that a resumed session builds the same kernels.
     """
 
     repo: str

@@ -9,13 +9,15 @@ from bisector.build import Recipe
 from bisector.host.process import printable
 from bisector.model import Commit, Kernel
 
+# A kernel that hangs does not listen to Ctrl-C either.
+_BOUNDED = ("timeout", "120")
 # Shell variables that the person sets once; the rest can be pasted as it stands.
 _TREE, _OBJECTS = Path("$TREE"), Path("$OBJECTS")
 
 
 def boot_kept(machine: Machine, session: Path, kernel: Kernel) -> str:
     """Return the command that boots the kernel which the session kept, with the probe."""
-    return printable(machine.argv(kernel.image, str(session / "probe.cpio")))
+    return printable([*_BOUNDED, *machine.argv(kernel.image, str(session / "probe.cpio"))])
 
 
 def build_anew(recipe: Recipe, machine: Machine, session: Path, repo: str, commit: Commit) -> tuple[str, ...]:
@@ -28,7 +30,7 @@ def build_anew(recipe: Recipe, machine: Machine, session: Path, repo: str, commi
         return " ".join(f'"{word}"' if set(word) & set(" $") else word for word in words)
 
     image = f"$OBJECTS/{recipe.architecture.image_path}"
-    boot = printable(machine.argv("IMAGE", str(session / "probe.cpio"))).replace("IMAGE", f'"{image}"')
+    boot = printable([*_BOUNDED, *machine.argv("IMAGE", str(session / "probe.cpio"))]).replace("IMAGE", f'"{image}"')
     return (
         f"COMMIT={commit.id} TREE=$(mktemp -d) OBJECTS=$(mktemp -d)",
         f'git -C {printable([repo])} worktree add --detach "$TREE" "$COMMIT"',

@@ -7,6 +7,7 @@ crash or a failure of our machine is nothing but walking the road again.
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Callable, Sequence
 
 from bisector import step
@@ -187,7 +188,14 @@ class Bisection:
     def _take(self, commit: Commit, purpose: Purpose, question: Question | None, left: int | None = None) -> Step:
         """Take one step and put it into the journal."""
 
+        last = ("", 0.0)
+
         def tell(phase: str, objects: int) -> None:
+            nonlocal last
+            # Six hundred objects a build go by: once a second is enough for a person and for a stream.
+            if phase == last[0] and time.monotonic() < last[1] + 1:
+                return
+            last = (phase, time.monotonic())
             steps = math.ceil(math.log2(left + 1)) if left is not None else None
             self.emit(
                 Progress(

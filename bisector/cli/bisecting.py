@@ -17,6 +17,7 @@ from bisector.journal import Session
 from bisector.model import Commit, Conclusion, Purpose
 from bisector.report import harmless
 from bisector.report.markdown import markdown
+from bisector.report.sections import headline
 from bisector.report.text import text
 from bisector.scenarios import BY_NAME, SCENARIOS
 
@@ -57,6 +58,7 @@ def _ended(session: Session, conclusion: Conclusion, printer: Printer) -> int:
         (session.directory / name).write_text(words)
     (session.directory / "report.json").write_bytes(events.encode(answers.ReportAnswer(report=made)) + b"\n")
     print(f"\n{text(made)}\nReports: {session.directory}/report.txt, .md, .json", file=printer.people)
+    print(f"\n{harmless.line(headline(made))}.", file=printer.people)
     return CODES[conclusion.kind]
 
 

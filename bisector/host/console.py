@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import enum
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TextIO
 
 import pexpect
 
@@ -43,16 +44,16 @@ def listen(argv: Sequence[str], *, log: Path, limits: Limits, mark: str) -> List
     """Run argv on a pty of its own and read it to its end, or to the first limit that it breaks.
 
     `mark` is the text that ends the time for `limits.boot`. Each block is in `log` before it is looked at.
-    Raises HostError if the program is missing.
+    Raises HostError if the program is missing or the log cannot be written.
     """
+    process.require(argv[0])
     started = time.monotonic()
-    with log.open("a", encoding="utf-8", errors="backslashreplace") as sink:
+    with process.logging(log), log.open("a", encoding="utf-8", errors="backslashreplace") as sink:
         sink.write(f"$ {process.printable(argv)}\n")
         child = _spawn(argv)
         try:
-            heard = _hear(child, sink.write, started, limits, mark)
+            heard = _hear(child, sink, started, limits, mark)
         finally:
-            sink.flush()
             process.end_group(_pid(child), child.isalive)
             child.close(force=True)
     code = child.exitstatus if heard.stop is Stop.CLOSED else None
@@ -64,7 +65,7 @@ def listen(argv: Sequence[str], *, log: Path, limits: Limits, mark: str) -> List
 def _spawn(argv: Sequence[str]) -> pexpect.spawn[str]:
     bound = process.bound_to_us(argv)
     try:
-        # dimensions: a wide terminal, so that no program folds its lines; echo off: we never type.
+        # Echo off: we never type, and the log holds what the guest said and nothing else.
         child = pexpect.spawn(
             bound[0], bound[1:], encoding="utf-8", codec_errors="backslashreplace", echo=False, timeout=None
         )
@@ -89,7 +90,7 @@ class _Heard:
 
 def _hear(
     child: pexpect.spawn[str],
-    write: Callable[[str], object],
+    sink: TextIO,
     started: float,
     limits: Limits,
     mark: str,
@@ -110,7 +111,8 @@ def _hear(
             continue
         except pexpect.EOF:
             break
-        write(block)
+        sink.write(block)
+        sink.flush()
         blocks.append(block)
         size += len(block)
         last = time.monotonic()

@@ -9,8 +9,8 @@ import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -61,6 +61,22 @@ def end_group(leader: int, reap: Callable[[], object], *, grace: float = GRACE) 
         os.killpg(leader, signal.SIGKILL)
 
 
+def require(program: str, path: str | None = None) -> None:
+    """Raise HostError if the program, or setpriv which starts it for us, is not on PATH."""
+    for name in (program, "setpriv"):
+        if shutil.which(name, path=path) is None:
+            raise HostError(f"{name} is not installed", "bisector doctor says what is missing")
+
+
+@contextmanager
+def logging(log: Path) -> Iterator[None]:
+    """Make a HostError of what goes wrong with a log: a disk that is full or read-only."""
+    try:
+        yield
+    except OSError as error:
+        raise HostError(f"cannot write {log}: {error.strerror}", "make room or mend the disk, then resume") from error
+
+
 def output(argv: Sequence[str], *, env: Mapping[str, str] | None = None, seconds: float = 60) -> str:
     """Run a short command and return its standard output. Raises HostError if it is missing or fails."""
     try:
@@ -89,12 +105,11 @@ def run(
     """Run a command to its end or deadline, standard output and error appended to `log`.
 
     The first line of the log is the command itself. `on_line` sees each line after it is in the log.
-    Raises HostError if the program or setpriv is missing.
+    Raises HostError if the program is missing or the log cannot be written.
     """
-    if shutil.which(argv[0], path=env.get("PATH")) is None:
-        raise HostError(f"{argv[0]} is not installed", "bisector doctor says what is missing")
+    require(argv[0], env.get("PATH"))
     started = time.monotonic()
-    with log.open("ab") as sink:
+    with logging(log), log.open("ab") as sink:
         sink.write(f"$ {printable(argv, env, cwd)}\n".encode())
         sink.flush()
         child = subprocess.Popen(

@@ -18,19 +18,21 @@ import git
 from bisector.errors import HostError, UserError
 from bisector.model import Commit, Verdict
 
-# No hooks, no background repacking, no fsmonitor of the user's in our worktrees; no questions either.
+# In our worktrees: no hooks, background repacking or fsmonitor of the user's, files as the commit has them to the
+# byte, and no questions.
+_CONFIG = {
+    "core.hooksPath": os.devnull,
+    "core.fsmonitor": "false",
+    "core.autocrlf": "false",
+    "submodule.recurse": "false",
+    "gc.auto": "0",
+    "advice.detachedHead": "false",
+    "log.showSignature": "false",
+}
 _ENVIRONMENT = {
-    "GIT_CONFIG_COUNT": "5",
-    "GIT_CONFIG_KEY_0": "core.hooksPath",
-    "GIT_CONFIG_VALUE_0": os.devnull,
-    "GIT_CONFIG_KEY_1": "gc.auto",
-    "GIT_CONFIG_VALUE_1": "0",
-    "GIT_CONFIG_KEY_2": "core.fsmonitor",
-    "GIT_CONFIG_VALUE_2": "false",
-    "GIT_CONFIG_KEY_3": "advice.detachedHead",
-    "GIT_CONFIG_VALUE_3": "false",
-    "GIT_CONFIG_KEY_4": "log.showSignature",
-    "GIT_CONFIG_VALUE_4": "false",
+    "GIT_CONFIG_COUNT": str(len(_CONFIG)),
+    **{f"GIT_CONFIG_KEY_{number}": key for number, key in enumerate(_CONFIG)},
+    **{f"GIT_CONFIG_VALUE_{number}": value for number, value in enumerate(_CONFIG.values())},
     "GIT_TERMINAL_PROMPT": "0",
     "GIT_OPTIONAL_LOCKS": "0",
     "LC_ALL": "C",
@@ -96,6 +98,11 @@ class Repository:
         try:
             found = self._git("rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}")
         except git.GitCommandError as error:
+            if "dubious ownership" in str(error.stderr):
+                raise UserError(
+                    f"{self.path} belongs to another user, and git refuses it",
+                    f"git config --global --add safe.directory {self.path}",
+                ) from error
             raise UserError(f"{self.path} has no commit {revision!r}", hint) from error
         return self.read(found)
 
@@ -143,11 +150,13 @@ class Repository:
     # -- worktrees -------------------------------------------------------------------------------------
 
     def add_worktree(self, path: Path, commit: Commit) -> None:
-        """Register a worktree at `path`, without files yet, locked so that `git worktree prune` leaves it."""
+        """Register a worktree at `path`, without files yet.
+
+        It is not locked: once a person has deleted the directory, `git worktree prune` may forget it.
+        """
         with _failing_as_ours():
-            # --force twice: a registration of the same path whose directory was lost does not matter.
-            words = ("--detach", "--no-checkout", "--lock", "--reason", "bisector", "--force", "--force")
-            self._git("worktree", "add", *words, str(path), commit.id)
+            # --force: an older registration of the same path, whose directory was lost, does not matter.
+            self._git("worktree", "add", "--detach", "--no-checkout", "--force", str(path), commit.id)
 
     def break_own_locks(self) -> None:
         """Remove the lock files that a killed git left in this worktree of ours; only its holder may call."""

@@ -1,0 +1,193 @@
+"""What does bisector cost beyond make and QEMU themselves? Pairs, side by side, in one run on Linux 6.12.
+
+Every pair does the same work twice: once by bisector, once by the bare programs with the same arguments,
+in worktrees and object directories that went through the same commits.
+"""
+
+from __future__ import annotations
+
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from kernel_history import History, make
+
+from bisector import api, boot, opening, probe, verdict
+from bisector.arches import architecture
+from bisector.events import Event, Searching, Settings, Tested
+from bisector.guest import compile as guest
+from bisector.guest import initramfs
+from bisector.journal import Session
+from bisector.model import Kernel, Limits, Outcome, Purpose, Question, Step
+
+PAIRS = 15
+README = Path(__file__).parents[1] / "README.md"
+BEGIN, END = "<!-- made by scripts/bench -->", "<!-- end -->"
+SOURCE = Path("/usr/src/linux-source-6.12.tar.xz")
+
+
+def settings(repo: Path) -> Settings:
+    """Return the settings that the command line would make."""
+    row = architecture("arm64")
+    return Settings(
+        repo=str(repo),
+        arch=row.name,
+        cross_compile=row.cross_compile,
+        llvm="",
+        jobs=os.cpu_count() or 1,
+        ccache=opening.ccache(True),
+        accel="tcg",
+        cpu="",
+        limits=Limits(60, 20, 180, 16 << 20),
+        fragment=opening.fragment(),
+        scenario="exec-sigtrap",
+        old_outcome=None,
+        new_outcome=None,
+        end_boots=1,
+        confirm_boots=1,
+    )
+
+
+class ByHand:
+    """The bare programs: what a careful script would call, with the same arguments as bisector."""
+
+    def __init__(self, chosen: Settings, place: Path, session: Callable[[], Path]) -> None:
+        self.recipe, self.machine = opening.recipe(chosen), opening.machine(chosen)
+        self.tree, self.objects, self.session = place / "tree", place / "objects", session
+        self.objects.mkdir(parents=True)
+        git = ["git", "-C", chosen.repo, "worktree", "add", "--quiet", "--detach", "--force"]
+        subprocess.run([*git, str(self.tree), "demo-old"], check=True)
+
+    def step(self, step: Step) -> float:
+        """Build and boot the step's commit; return the seconds of make and QEMU alone."""
+        subprocess.run(["git", "-C", str(self.tree), "checkout", "--quiet", step.commit.id], check=True)
+        spent = self._make("tinyconfig")
+        with (self.objects / ".config").open("a") as config:
+            config.writelines(f"{option}\n" for option in self.recipe.options)
+        spent += self._make("olddefconfig")
+        if step.broken is not None and "vanished" in step.broken.because:
+            return spent
+        spent += self._make(self.recipe.architecture.image)
+        if step.broken is not None:
+            return spent
+        image = self.objects / self.recipe.architecture.image_path
+        return spent + bare_boot(self.machine, str(image), str(self.session() / "probe.cpio"))
+
+    def _make(self, target: str) -> float:
+        return timed(
+            lambda: subprocess.run(
+                self.recipe.make(self.tree, self.objects, target),
+                env=self.recipe.environment(self.tree),
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                check=False,
+            )
+        )
+
+
+def bare_boot(machine: boot.Machine, image: str, archive: str) -> float:
+    """Return the seconds of QEMU alone, with its console in a file."""
+    with tempfile.TemporaryFile() as console:
+        return timed(
+            lambda: subprocess.run(machine.argv(image, archive), stdin=subprocess.DEVNULL, stdout=console, check=True)
+        )
+
+
+def timed(call: Callable[[], object]) -> float:
+    """Return the seconds of a call."""
+    started = time.monotonic()
+    call()
+    return time.monotonic() - started
+
+
+def boots(chosen: Settings, kernel: Kernel, session: Path, pairs: int) -> tuple[list[float], list[float]]:
+    """Return the seconds of each boot to its verdict, and of each bare QEMU, in turns."""
+    machine = opening.machine(chosen)
+    program = guest.probe(opening.probe_compiler(chosen), opening.cache())
+    question = Question("exec-sigtrap", Outcome("STUCK"), Outcome("OK"))
+    ours, bare = [], []
+    with tempfile.TemporaryDirectory() as place:
+
+        def one() -> None:
+            nonce = initramfs.nonce()
+            archive = Path(place, "initramfs.cpio")
+            archive.write_bytes(initramfs.archive(program, nonce))
+            heard = boot.boot(
+                machine, kernel, initramfs=archive, nonce=nonce, limits=chosen.limits, log=Path(place, "log")
+            )
+            verdict.judge(probe.read(heard), question)
+
+        for _ in range(pairs):
+            ours.append(timed(one))
+            bare.append(bare_boot(machine, kernel.image, str(session / "probe.cpio")))
+    return ours, bare
+
+
+def steps(chosen: Settings, history: History, place: Path) -> tuple[list[float], list[float], Session]:
+    """Return the seconds of each step of a whole search, and of make and QEMU alone for the same commit."""
+    ours: list[float] = []
+    bare: list[float] = []
+    mark = 0.0
+    state = place / "state"
+
+    def session() -> Path:
+        return api.sessions_home(state) / api.session_names(state)[-1]
+
+    hand = ByHand(chosen, place / "hand", session)
+
+    def emit(event: Event) -> None:
+        nonlocal mark
+        if isinstance(event, Tested) and event.step.purpose in (Purpose.OLD_END, Purpose.NEW_END):
+            hand.step(event.step)
+        if isinstance(event, Tested) and event.step.purpose is Purpose.SEARCH:
+            # The interval holds all of it: git's choice, the child, checkout, build, boot, verdict, journal.
+            ours.append(time.monotonic() - mark)
+            bare.append(hand.step(event.step))
+        if isinstance(event, Tested | Searching):
+            mark = time.monotonic()
+
+    done, _ = api.start(chosen, history.old, history.new, state=state, emit=emit, warn=print)
+    return ours, bare, done
+
+
+def spread(values: list[float]) -> str:
+    """Return the median and the range."""
+    return f"{statistics.median(values):.2f} ({min(values):.2f} to {max(values):.2f})"
+
+
+def main() -> None:
+    """Print the table."""
+    home = opening.cache() / "demo"
+    home.mkdir(parents=True, exist_ok=True)
+    history = make(SOURCE, home / "linux-6.12.git", "demo")
+    chosen = settings(home / "linux-6.12.git")
+    with tempfile.TemporaryDirectory(dir=home) as place:
+        ours, bare, session = steps(chosen, history, Path(place))
+        kernel = next(step.kernel for step in session.steps if step.kernel is not None)
+        verdicts, alone = boots(chosen, kernel, session.directory, PAIRS)
+    subprocess.run(["git", "-C", chosen.repo, "worktree", "prune"], check=True)
+    over = [one - other for one, other in zip(ours, bare, strict=True)]
+    ratios = [one / other for one, other in zip(verdicts, alone, strict=True)]
+    machine = f"{os.cpu_count()} CPUs, {session.started.versions['qemu']}"
+    lines = [
+        "| what | bisector, s | bare programs, s | beyond them |",
+        "|---|---|---|---|",
+        f"| a step of the search ({len(ours)} pairs) | {spread(ours)} | {spread(bare)} | {spread(over)} s |",
+        f"| boot to verdict ({PAIRS} pairs) | {spread(verdicts)} | {spread(alone)} | × {spread(ratios)} |",
+        "",
+        f"Medians and ranges, on {machine}, ccache warm after the first build.",
+    ]
+    if sys.argv[1:] == ["--write"]:
+        before, _, rest = README.read_text().partition(BEGIN)
+        _, _, after = rest.partition(END)
+        README.write_text("\n".join([before + BEGIN, *lines, END + after]))
+    print("\n".join(lines))
+
+
+if __name__ == "__main__":
+    main()
