@@ -34,33 +34,40 @@ CONFIG_SECONDS, BUILD_SECONDS = 600.0, 4 * 3600.0
 # One object, as kbuild says it: "  CC      kernel/fork.o".
 _OBJECT = re.compile(r"\s{2}(?:CC|AS|LD|AR|HOSTCC|OBJCOPY)\s+(?:\[M\]\s+)?\S+")
 
-# What a log says when it was our machine and not the commit. Measured: gcc's driver says "Killed signal
+# What a log says when it was our machine and not the commit. All anchored to the line's end or to who says it,
+# since compilers quote source lines, and those may hold any words. Measured: gcc's driver says "Killed signal
 # terminated program cc1" when the OOM killer took cc1, make says "Killed" when it took make's own child.
-_DOCTOR, _TOOL = "bisector doctor says what is missing", "a build tool is missing"
+_DOCTOR = "bisector doctor says what is missing"
+_HEADERS, _TOOL = "host headers are missing", "a build tool is missing"
 _OURS: tuple[tuple[re.Pattern[str], str, str, bool], ...] = (
-    (re.compile(r"No space left on device"), "the disk is full", "make room, then resume", False),
-    (re.compile(r"Disk quota exceeded"), "the disk quota is used up", "make room, then resume", False),
-    (re.compile(r"Read-only file system"), "the file system is read-only", "", False),
-    (re.compile(r"Input/output error"), "the disk reports an input/output error", "", False),
+    (re.compile(r": No space left on device\W*$"), "the disk is full", "make room, then resume", False),
+    (re.compile(r": Disk quota exceeded\W*$"), "the disk quota is used up", "make room, then resume", False),
+    (re.compile(r": Read-only file system\W*$"), "the file system is read-only", "", False),
+    (re.compile(r": Input/output error\W*$"), "the disk reports an input/output error", "", False),
     (
-        re.compile(r"Killed signal terminated|\bKilled\b$|[Vv]irtual memory exhausted|[Cc]annot allocate memory"),
+        re.compile(
+            r": fatal error: Killed signal terminated|^Killed$|\] Killed$|^\S*sh: .*\bKilled\b|: [Oo]ut of memory"
+            r"|: virtual memory exhausted|: Cannot allocate memory\W*$"
+        ),
         "a compiler was killed or ran out of memory",
         "use fewer --jobs, or free memory",
         True,
     ),
+    (re.compile(r": fatal error: (?:openssl|libelf|gelf)\S*: No such file"), _HEADERS, _DOCTOR, False),
+    # A name without a slash: a program of the machine's. A path is a script of the commit's own.
+    (re.compile(r"^(?:/\S*/)?(?:ba|da)?sh: (?:line )?\d+: [^/\s]+: (?:command )?not found"), _TOOL, _DOCTOR, False),
     (
-        re.compile(r"fatal error: (?:openssl|libelf|gelf)\S*: No such file"),
-        "host headers are missing",
+        re.compile(r"^make\S*: [^/\s]*(?:gcc|clang|ld|bison|flex|bc): No such file"),
+        _TOOL,
         _DOCTOR,
         False,
     ),
-    (re.compile(r"(?:^|/)(?:ba|da)?sh: (?:line )?\d+: \S+: (?:command )?not found"), _TOOL, _DOCTOR, False),
-    (re.compile(r"make\S*: \S*(?:gcc|clang|ld|bison|flex|bc): No such file or directory"), _TOOL, _DOCTOR, False),
     (re.compile(r"error trying to exec '\S+': "), "the compiler is not whole", "install it again", False),
 )
 # The first line that says why, in the order in which compilers, assemblers, linkers and kbuild say it.
 _ERRORS = re.compile(
-    r"^\S+?:\d+(?::\d+)?: (?:fatal )?error: .*"
+    r"^\S+?:\d+(?::\d+)?:\s*(?:fatal )?error: .*"
+    r"|^ERROR: .*"
     r"|^.*: error: .*"
     r"|^\S+:\d+: (?:Error|syntax error|unknown|invalid)\b.*"
     r"|^\S*ld\S*: .*(?:undefined reference|multiple definition|cannot find|undefined symbol|duplicate symbol).*"
@@ -227,6 +234,6 @@ def first_error(lines: Sequence[str]) -> str:
     """Return the first line that says why a build failed, make's own complaint if no better one is there."""
     for pattern in (_ERRORS, _MAKE_ERROR):
         for line in lines:
-            if pattern.match(line) and not line.startswith("$ "):
+            if pattern.match(line) and not line.startswith("$ ") and not _QUOTED.match(line):
                 return line.strip()[:300]
     return "make failed without saying why"

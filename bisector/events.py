@@ -145,11 +145,18 @@ def decode(line: bytes) -> Recorded:
     """Read one journal line. Raises Unreadable."""
     try:
         event: Recorded = _decoder.decode(line)
-        return event
-    except (msgspec.DecodeError, ValueError) as error:
-        try:
-            schema = msgspec.json.decode(line, type=dict[str, Any]).get("schema")
-        except (msgspec.DecodeError, ValueError):
-            schema = None
-        newer = isinstance(schema, int) and schema > SCHEMA
-        raise Unreadable(str(error), newer=newer) from error
+    except (msgspec.DecodeError, ValueError, RecursionError) as error:
+        raise Unreadable(str(error), newer=_schema(line) > SCHEMA) from error
+    if event.schema > SCHEMA:
+        # It fits our types, but may mean something else by them.
+        raise Unreadable(f"schema {event.schema}", newer=True)
+    return event
+
+
+def _schema(line: bytes) -> int:
+    """Return the schema's number of a line that we cannot read, 0 if it has none."""
+    try:
+        number = msgspec.json.decode(line, type=dict[str, Any]).get("schema")
+    except (msgspec.DecodeError, ValueError, RecursionError):
+        return 0
+    return number if isinstance(number, int) else 0

@@ -1,4 +1,4 @@
-"""What did the probe see? Transcript -> Observation, by the rules of guest/PROTOCOL.md. (pure)
+"""What did the probe see? Transcript -> Observation. (pure)
 
 Hang, the one rule: silent or overdue *before* the probe's first line, the boot hung; *after* it, the
 scenario that was running did, and that can be the very behaviour that is looked for.
@@ -7,66 +7,58 @@ scenario that was running did, and that can be the very behaviour that is looked
 from __future__ import annotations
 
 import re
-import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from bisector.frames import Frame, TwoStoriesError, frames
 from bisector.model import Ending, Observation, Outcome, Reading, Transcript
 from bisector.scenarios import BY_NAME, OK, UnreadableFacts, unsupported
 
 _PANIC = re.compile(r"Kernel panic - not syncing: (.*)")
 # What differs from boot to boot in a panic's text: addresses, process ids, times, offsets.
 _VOLATILE = re.compile(r"0x[0-9a-f]+|\b[0-9a-f]{8,}\b|\d+")
-_SILENCE = {
+_BROKEN_OFF = {
     Ending.SILENT: Outcome("HUNG", "silent"),
     Ending.OVERDUE: Outcome("HUNG", "overdue"),
     Ending.FLOODED: Outcome("FLOODED"),
     Ending.POWERED_OFF: Outcome("CUT_OFF"),
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Frame:
-    """One line of the probe whose nonce and checksum are right."""
-
-    sequence: int
-    verb: str
-    words: dict[str, str]
-    line: str
-
-
-class TwoStoriesError(ValueError):
-    """Two different lines have the same number, and both checksums are right."""
-
-
-def frames(text: str, nonce: str) -> Iterator[Frame]:
-    """Yield the probe's lines, each sequence number once, in order of number.
-
-    A line that was torn by a kernel message fails its checksum; its second copy stands in for it. Raises
-    TwoStoriesError if two copies differ and both are signed: then somebody else knows the nonce.
-    """
-    pattern = re.compile(rf"@bsct {re.escape(nonce)} (\d{{1,9}}) ([0-9a-f]{{8}}) ([ -~]{{1,400}})")
-    found: dict[int, Frame] = {}
-    for match in pattern.finditer(text):
-        sequence, check, payload = int(match[1]), match[2], match[3]
-        said = f"{nonce} {match[1]} {payload}"
-        if f"{zlib.crc32(said.encode()):08x}" != check:
-            continue
-        if sequence in found and found[sequence].line != match[0]:
-            raise TwoStoriesError(sequence)
-        verb, *pairs = payload.split(" ")
-        words = dict(pair.partition("=")[::2] for pair in pairs)
-        found[sequence] = Frame(sequence, verb, words, match[0])
-    yield from (found[sequence] for sequence in sorted(found))
+_NOT_BEGUN = {
+    Ending.PANICKED: "PANIC",
+    Ending.SILENT: "SILENT",
+    Ending.OVERDUE: "OVERDUE",
+    Ending.FLOODED: "FLOODED",
+    Ending.POWERED_OFF: "NO_PROBE",
+}
 
 
 @dataclass(slots=True)
-class _Heard:
-    """What was heard of one scenario so far."""
+class _Run:
+    """What was heard of one run of a scenario. `first`, `last`: line numbers; `heard`: how many came between."""
 
+    scenario: str
+    first: int
+    opening: str
     facts: dict[str, str] = field(default_factory=dict)
-    done: str | None = None
+    exit: str | None = None
     lines: tuple[str, ...] = ()
+    last: int = 0
+    heard: int = 0
+
+    def note(self, frame: Frame) -> None:
+        """Take in one line that was said while this scenario ran."""
+        self.last, self.heard = frame.sequence, self.heard + 1
+        if frame.verb == "fact":
+            self.facts.update(frame.words)
+        elif frame.verb == "done":
+            self.exit = frame.words.get("exit", "")
+        if frame.verb in ("fact", "task") or (frame.verb == "done" and self.exit != "ok"):
+            self.lines += (frame.line,)
+
+    @property
+    def whole(self) -> bool:
+        """Tell whether every line from the first to the last was heard: a lost one may have been a fact."""
+        return self.last - self.first + 1 == self.heard
 
 
 def read(transcript: Transcript) -> Observation:
@@ -75,7 +67,32 @@ def read(transcript: Transcript) -> Observation:
         heard = tuple(frames(transcript.text, transcript.nonce))
     except TwoStoriesError as error:
         return _unproven(f"line {error} was said in two ways, both signed", (), "")
-    return _read(transcript, heard)
+    begun = next((frame for frame in heard if frame.verb == "begin"), None)
+    if begun is None:
+        return _not_begun(transcript)
+    build_id, release = begun.words.get("build_id", "none"), begun.words.get("release", "")
+    if build_id == "none":
+        return _unproven("the running kernel gave no build id", (begun.line,), release)
+    runs = _runs(heard)
+    ended = any(frame.verb == "end" for frame in heard)
+    running = runs[-1] if runs and runs[-1].exit is None and not ended else None
+    boot = _boot(transcript, ended, running is not None, begun)
+    return Observation((boot, *_judged(runs, running, transcript)), build_id, release)
+
+
+def _runs(heard: Sequence[Frame]) -> list[_Run]:
+    """Sort the lines to the scenarios' runs, one after the other; the canary has several."""
+    runs: list[_Run] = []
+    for frame in heard:
+        if frame.verb == "beat" and runs and runs[-1].exit is None:
+            runs[-1].note(frame)
+        if frame.verb not in ("start", "fact", "task", "done"):
+            continue
+        name = frame.words.get("scenario", "")
+        if frame.verb == "start" or not runs or runs[-1].scenario != name:
+            runs.append(_Run(name, frame.sequence, frame.line))
+        runs[-1].note(frame)
+    return runs
 
 
 def _unproven(why: str, lines: tuple[str, ...], release: str) -> Observation:
@@ -83,48 +100,8 @@ def _unproven(why: str, lines: tuple[str, ...], release: str) -> Observation:
     return Observation((Reading("boot", Outcome("ENV_BAD", why), lines),), None, release)
 
 
-def _read(transcript: Transcript, heard: Sequence[Frame]) -> Observation:
-    scenarios: dict[str, _Heard] = {}
-    begun: Frame | None = None
-    ended = False
-    for frame in heard:
-        if frame.verb == "begin":
-            begun = begun or frame
-        elif frame.verb == "end":
-            ended = True
-        elif frame.verb in ("start", "fact", "task", "done"):
-            _note(scenarios.setdefault(frame.words.get("scenario", ""), _Heard()), frame)
-    if begun is None:
-        return _not_begun(transcript)
-    build_id, release = begun.words.get("build_id", "none"), begun.words.get("release", "")
-    if build_id == "none":
-        return _unproven("the running kernel gave no build id", (begun.line,), release)
-    busy = any(one.done is None for one in scenarios.values())
-    readings = [_boot(transcript, ended, busy, begun), *_judged(scenarios, transcript)]
-    return Observation(tuple(readings), build_id, release)
-
-
-def _note(heard: _Heard, frame: Frame) -> None:
-    if frame.verb == "start":
-        heard.done = None  # the canary starts more than once, and its last run counts
-        return
-    if frame.verb == "fact":
-        heard.facts.update(frame.words)
-    elif frame.verb == "done":
-        heard.done = frame.words.get("exit", "")
-    if frame.verb != "done" or heard.done != "ok" or not heard.lines:
-        heard.lines += (frame.line,)
-
-
 def _not_begun(transcript: Transcript) -> Observation:
     """The probe never spoke: a reading of the boot, and of nothing else."""
-    words = {
-        Ending.PANICKED: "PANIC",
-        Ending.SILENT: "SILENT",
-        Ending.OVERDUE: "OVERDUE",
-        Ending.FLOODED: "FLOODED",
-        Ending.POWERED_OFF: "NO_PROBE",
-    }
     # QEMU's own warnings share the terminal with the guest.
     lines = (line.strip() for line in transcript.text.splitlines())
     printed = [line for line in lines if line and not line.startswith("qemu-system-")]
@@ -133,7 +110,7 @@ def _not_begun(transcript: Transcript) -> Observation:
         detail, line = _panic(transcript.text)
     elif not printed:
         detail = "nothing printed"
-    return Observation((Reading("boot", Outcome(words[transcript.ending], detail), (line,)),), None, "")
+    return Observation((Reading("boot", Outcome(_NOT_BEGUN[transcript.ending], detail), (line,)),), None, "")
 
 
 def _boot(transcript: Transcript, ended: bool, busy: bool, begun: Frame) -> Reading:
@@ -150,7 +127,7 @@ def _broken_off(transcript: Transcript) -> Outcome:
     """Say how a boot ended that did not come to its last line."""
     if transcript.ending is Ending.PANICKED:
         return Outcome("PANIC", _panic(transcript.text)[0])
-    return _SILENCE[transcript.ending]
+    return _BROKEN_OFF[transcript.ending]
 
 
 def _panic(text: str) -> tuple[str, str]:
@@ -162,17 +139,17 @@ def _panic(text: str) -> tuple[str, str]:
     return _VOLATILE.sub("#", match[1].strip())[:80].replace("(", "[").replace(")", "]"), line[:400]
 
 
-def _judged(scenarios: dict[str, _Heard], transcript: Transcript) -> list[Reading]:
+def _judged(runs: Sequence[_Run], running: _Run | None, transcript: Transcript) -> list[Reading]:
     """Read every scenario that was heard of, in the order in which the probe ran them."""
     readings: dict[str, Reading] = {}
     dead = False
-    for name, heard in scenarios.items():
-        if name not in BY_NAME:
+    for run in runs:
+        if run.scenario not in BY_NAME:
             continue
-        outcome = Outcome("KERNEL_DEAD") if dead else _outcome(name, heard, transcript)
-        if name == "canary" and outcome != OK:
+        outcome = Outcome("KERNEL_DEAD") if dead else _outcome(run, run is running, transcript)
+        if run.scenario == "canary" and outcome != OK:
             dead, outcome = True, Outcome("KERNEL_DEAD")
-        readings[name] = Reading(name, outcome, heard.lines)
+        readings[run.scenario] = Reading(run.scenario, outcome, run.lines or (run.opening,))
     for name, reading in readings.items():
         gate = BY_NAME[name].gate
         if gate and not (gate in readings and readings[gate].outcome == OK):
@@ -180,18 +157,22 @@ def _judged(scenarios: dict[str, _Heard], transcript: Transcript) -> list[Readin
     return list(readings.values())
 
 
-def _outcome(name: str, heard: _Heard, transcript: Transcript) -> Outcome:
-    """Judge one scenario: first how its child ended, then what it measured."""
-    if heard.done is None:
+def _outcome(run: _Run, running: bool, transcript: Transcript) -> Outcome:
+    """Judge one run: first how its child ended, then what it measured."""
+    if running:
         return _broken_off(transcript)
-    how, _, number = heard.done.partition(":")
+    if run.exit is None:
+        return Outcome("NORUN", "its end was not heard")
+    how, _, number = run.exit.partition(":")
     if how in ("deadline", "unkillable"):
         return Outcome("HUNG" if how == "deadline" else "UNKILLABLE")
     if how == "signal":
         return Outcome("KILLED", number)
     if how != "ok":
-        return Outcome("NORUN", heard.done)
+        return Outcome("NORUN", run.exit)
+    if not run.whole:
+        return Outcome("NORUN", "a line of it was lost")
     try:
-        return unsupported(heard.facts) or BY_NAME[name].judge(heard.facts)
+        return unsupported(run.facts) or BY_NAME[run.scenario].judge(run.facts)
     except UnreadableFacts as error:
         return Outcome("NORUN", str(error))

@@ -40,7 +40,7 @@ def _number(facts: Facts, key: str) -> int:
 
 
 def _text(facts: Facts, key: str) -> str:
-    if key not in facts:
+    if not facts.get(key):
         raise UnreadableFacts(f"no {key!r}")
     return facts[key]
 
@@ -96,7 +96,10 @@ def _wrong_signal(facts: Facts) -> Outcome | None:
 def _period(facts: Facts) -> Outcome:
     """With period 2 each second hit signals; a hit that is taken again counts again, so this cannot hang."""
     calls, count, entries = (_number(facts, key) for key in ("calls", "count", "entries"))
-    if count == calls and entries == calls // _number(facts, "period"):
+    period = _number(facts, "period")
+    if period < 1:
+        raise UnreadableFacts(f"a period of {period}")
+    if count == calls and entries == calls // period:
         return OK
     return Outcome("DUP" if count > calls else "LOST", f"{count}/{entries}")
 

@@ -20,11 +20,13 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 def _load(context: click.Context, _: click.Parameter, path: Path | None) -> None:
-    if path is not None:
-        group = context.find_root().command
-        assert isinstance(group, click.Group)
-        known = {option.name for command in group.commands.values() for option in command.params if option.name}
-        context.default_map = config.read(path, known - {"config", "revisions", "session"})
+    if path is None:
+        return
+    group = context.find_root().command
+    assert isinstance(group, click.Group)
+    options = [one for command in group.commands.values() for one in command.params if isinstance(one, click.Option)]
+    known = {name.removeprefix("--"): one.name for one in options for name in one.opts if one.name}
+    context.default_map = config.read(path, {key: value for key, value in known.items() if key != "config"})
 
 
 def common(command: F) -> F:

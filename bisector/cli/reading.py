@@ -13,7 +13,7 @@ from bisector.cli.options import common, state_directory
 from bisector.cli.printing import HOST, Printer
 from bisector.display import Display, table
 from bisector.journal import NAME
-from bisector.report import values
+from bisector.report import harmless, values
 from bisector.report.markdown import markdown
 from bisector.report.sections import headline
 from bisector.report.text import text
@@ -67,10 +67,11 @@ def status(as_json: bool, state: Path | None, session: str | None) -> int:
         return 0
     print(f"{found.name}: {made.state}, {len(found.steps)} steps, last at {found.last}")
     if found.question is not None:
-        print(f"question: {found.question.scenario}: old is {found.question.old}, new is {found.question.new}")
+        asked = found.question
+        print(harmless.line(f"question: {asked.scenario}: old is {asked.old}, new is {asked.new}"))
     if found.spoiled:
         print(f"journal: lines {', '.join(map(str, found.spoiled))} cannot be read and are left out")
-    print(headline(made))
+    print(harmless.line(headline(made)))
     if made.state != "finished":
         print(f"To go on: bisector resume {found.name}")
     return 0

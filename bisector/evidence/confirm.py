@@ -16,6 +16,8 @@ def conclude(
     """
     verdicts = {commit.id: {step.verdict for step in steps[commit.id]} for commit in (culprit, *parents)}
     for commit in (culprit, *parents):
+        if not verdicts[commit.id]:
+            return _not_sure(culprit, f"{commit.short} was not booted afresh")
         if len(verdicts[commit.id]) > 1:
             return _not_sure(
                 culprit, f"{commit.short} did not read the same in every boot: {counts(steps[commit.id])}"

@@ -96,7 +96,8 @@ def _nothing_to_ask(old: Boots, new: Boots, candidates: Sequence[str]) -> Conclu
         names = ", ".join(candidates or shaky)
         return Conclusion(Kind.BELOW_CONFIDENCE, f"the ends are not steady from boot to boot in: {names}")
     boots = outcomes(old, "boot"), outcomes(new, "boot")
-    if any(outcome.word in NOT_MEASURED for outcome in (*boots[0], *boots[1])):
+    measured = any(reading.scenario != "boot" for boot in (*old, *new) for reading in boot.readings)
+    if not measured or any(outcome.word in NOT_MEASURED for outcome in (*boots[0], *boots[1])):
         return Conclusion(
             Kind.ENDS_UNFIT, f"boot is {_either(boots[0])} at the old end, {_either(boots[1])} at the new"
         )

@@ -23,7 +23,9 @@ def _section(section: Section) -> str:
     if section.table is not None:
         lines += [*_table(section.table), ""]
     if section.code:
-        # Indented, not fenced: no line of a console can close an indented block.
+        # Indented, not fenced: no line of a console can close an indented block. Right after a list it would
+        # belong to the list's last item, where its lines are markup.
+        lines += ["As the console and the programs have it:", ""] if section.facts else []
         lines += [*(f"    {harmless.line(line)}" for line in section.code), ""]
     return "\n".join(lines)
 

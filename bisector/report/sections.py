@@ -94,8 +94,8 @@ def _culprit(report: Report) -> Section | None:
 def _candidates(report: Report) -> Section | None:
     if report.conclusion is None or not report.conclusion.candidates:
         return None
-    rows = tuple((c.commit.short, c.commit.subject, c.because) for c in report.conclusion.candidates)
-    return Section("Candidates", table=Table(("commit", "subject", "why"), "<<<", rows))
+    rows = tuple((one.commit.short, f"{one.commit.subject}: {one.because}") for one in report.conclusion.candidates)
+    return Section("Candidates", table=Table(("commit", "subject: why"), "<<", rows))
 
 
 def _behaviour(report: Report) -> Section | None:
@@ -138,11 +138,11 @@ def _parts(spent: Seconds) -> tuple[str, ...]:
 
 def _untestable(report: Report) -> Section | None:
     rows = tuple(
-        (visit.commit.short, visit.commit.subject, visit.because)
+        (visit.commit.short, f"{visit.commit.subject}: {visit.because}")
         for visit in report.visits
         if visit.verdict is Verdict.UNTESTABLE
     )
-    return Section("Untestable", table=Table(("commit", "subject", "why"), "<<<", rows)) if rows else None
+    return Section("Untestable", table=Table(("commit", "subject: why"), "<<", rows)) if rows else None
 
 
 def _reproduce(report: Report) -> Section | None:

@@ -75,7 +75,12 @@ def _import_tarball(source: Path, repository: Path) -> int:
     files = 0
     spoke = time.monotonic()
     # No deltas (--depth=0): fast-import would try each file against the one before it, and find nothing.
-    with git.fast_import(repository, "--depth=0") as stream, tarfile.open(source, "r|*") as tarball:
+    # Opened by lzma, not "r|*": there tarfile takes a file that is cut at a header for a whole one.
+    with (
+        git.fast_import(repository, "--depth=0") as stream,
+        lzma.open(source) as plain,
+        tarfile.open(fileobj=plain, mode="r|", encoding="utf-8") as tarball,
+    ):
         message = f"{source.name.split('.tar')[0]}: the pristine tree of Debian's package\n"
         stream.write(git.header(BASE, 1, "Debian Kernel Team <debian-kernel@lists.debian.org>", BORN, message))
         for member in tarball:

@@ -1,0 +1,135 @@
+"""Is a culprit named only where fresh boots of it and of every parent say so?"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import pytest
+
+from bisector.evidence import confirm
+from bisector.model import BrokenBuild, Candidate, Commit, Conclusion, Kernel, Kind, Purpose, Seconds, Step, Verdict
+
+OLD, NEW, UNTESTABLE = Verdict.OLD, Verdict.NEW, Verdict.UNTESTABLE
+
+
+def commit(digit: str, *parents: str) -> Commit:
+    dates = "2024-01-02T03:04:05+00:00"
+    return Commit(digit * 40, f"subject {digit}", "A <a@example.org>", dates, dates, tuple(p * 40 for p in parents))
+
+
+def steps(tested: Commit, *verdicts: Verdict, build_id: str | None = None) -> list[Step]:
+    made = build_id or tested.id[:8]
+    kernel = Kernel(tested.id, "Image", "System.map", made, "config", "gcc")
+    return [
+        Step(tested, Purpose.TEST, verdict, f"is {verdict.value}", Seconds(), kernel=kernel) for verdict in verdicts
+    ]
+
+
+def broken(tested: Commit, because: str) -> list[Step]:
+    return [Step(tested, Purpose.PARENT, UNTESTABLE, because, Seconds(), broken=BrokenBuild(tested.id, because))]
+
+
+CULPRIT, PARENT, SIDE = commit("c", "a", "b"), commit("a"), commit("b")
+
+
+def concluded(
+    culprit: Sequence[Step], parent: Sequence[Step], side: Sequence[Step] | None = None, files: tuple[str, ...] = ()
+) -> Conclusion:
+    taken: Mapping[str, Sequence[Step]] = {CULPRIT.id: culprit, PARENT.id: parent, SIDE.id: side or ()}
+    return confirm.conclude(CULPRIT, [PARENT] if side is None else [PARENT, SIDE], taken, files)
+
+
+def test_a_culprit_that_is_new_beside_parents_that_are_old_is_found() -> None:
+    made = concluded(steps(CULPRIT, NEW, NEW, NEW), steps(PARENT, OLD, OLD, OLD), files=("a.c", "b.h"))
+    assert (made.kind, made.culprit, made.files, made.candidates) == (Kind.FOUND, CULPRIT, ("a.c", "b.h"), ())
+    assert made.because == f"fresh boots: new 3 of 3; parent {PARENT.short}: old 3 of 3"
+
+
+def test_of_a_merge_every_parent_counts() -> None:
+    made = concluded(steps(CULPRIT, NEW), steps(PARENT, OLD), steps(SIDE, OLD))
+    assert made.kind is Kind.FOUND
+    assert made.because.endswith(f"parent {PARENT.short}: old 1 of 1; parent {SIDE.short}: old 1 of 1")
+
+
+def test_a_parent_that_is_new_is_a_contradiction() -> None:
+    made = concluded(steps(CULPRIT, NEW), steps(PARENT, NEW))
+    assert made.kind is Kind.CONTRADICTION
+    assert made.culprit is None
+    because = f"its parent {PARENT.short} is new as well"
+    assert made.because == f"git's search ends at {CULPRIT.short}, but {because}"
+    assert made.candidates == (Candidate(CULPRIT, because),)
+
+
+def test_a_second_parent_that_is_new_is_a_contradiction() -> None:
+    made = concluded(steps(CULPRIT, NEW), steps(PARENT, OLD), steps(SIDE, NEW))
+    assert (made.kind, made.culprit) == (Kind.CONTRADICTION, None)
+    assert f"parent {SIDE.short} is new as well" in made.because
+
+
+@pytest.mark.parametrize("now", [OLD, UNTESTABLE])
+def test_a_culprit_that_is_not_new_any_more_is_a_contradiction(now: Verdict) -> None:
+    made = concluded(steps(CULPRIT, now, now), steps(PARENT, OLD, OLD))
+    assert (made.kind, made.culprit) == (Kind.CONTRADICTION, None)
+    assert made.because.endswith(f"the culprit was new in the search, and is now {now.value} 2 of 2")
+
+
+def test_a_culprit_that_differs_from_boot_to_boot_is_below_confidence() -> None:
+    made = concluded(steps(CULPRIT, NEW, OLD, NEW), steps(PARENT, OLD))
+    assert (made.kind, made.culprit) == (Kind.BELOW_CONFIDENCE, None)
+    assert made.because.endswith(f"{CULPRIT.short} did not read the same in every boot: old 1 of 3, new 2 of 3")
+
+
+@pytest.mark.parametrize("other", [NEW, UNTESTABLE])
+def test_a_parent_that_differs_from_boot_to_boot_is_below_confidence(other: Verdict) -> None:
+    made = concluded(steps(CULPRIT, NEW), steps(PARENT, OLD, other))
+    assert (made.kind, made.culprit) == (Kind.BELOW_CONFIDENCE, None)
+    assert [candidate.commit for candidate in made.candidates] == [CULPRIT]
+
+
+def test_a_parent_with_the_very_same_kernel_is_a_contradiction() -> None:
+    made = concluded(steps(CULPRIT, NEW, build_id="same"), steps(PARENT, OLD, build_id="same"))
+    assert (made.kind, made.culprit) == (Kind.CONTRADICTION, None)
+    assert made.because.endswith(f"its parent {PARENT.short} makes the very same kernel")
+
+
+def test_an_untestable_parent_makes_a_set_with_its_reason() -> None:
+    made = concluded(steps(CULPRIT, NEW), broken(PARENT, "a.c:1:1: error: no"))
+    assert (made.kind, made.culprit) == (Kind.AMONG, None)
+    assert [(candidate.commit, candidate.because) for candidate in made.candidates][1:] == [
+        (PARENT, "a.c:1:1: error: no")
+    ]
+    assert made.candidates[0].commit == CULPRIT
+
+
+def test_a_merge_with_one_untestable_parent_is_a_set_without_the_old_one() -> None:
+    made = concluded(steps(CULPRIT, NEW, NEW), steps(PARENT, OLD, OLD), broken(SIDE, "CONFIG_TTY vanished"))
+    assert made.kind is Kind.AMONG
+    assert [candidate.commit for candidate in made.candidates] == [CULPRIT, SIDE]
+    assert made.because == "one of 2 commits: the others could not be tested"
+
+
+def test_a_parent_that_was_never_booted_names_no_culprit() -> None:
+    assert concluded(steps(CULPRIT, NEW), []).kind is not Kind.FOUND
+
+
+def test_candidates_of_a_search_are_told_newest_first_with_their_reasons() -> None:
+    made = confirm.among(CULPRIT, {PARENT: "does not build", SIDE: "boot: SILENT"})
+    assert [(candidate.commit, candidate.because) for candidate in made.candidates] == [
+        (CULPRIT, "the first commit that shows it; what came before could not be tested"),
+        (PARENT, "does not build"),
+        (SIDE, "boot: SILENT"),
+    ]
+    assert (made.kind, made.because) == (Kind.AMONG, "one of 3 commits: the others could not be tested")
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "expected"),
+    [
+        ([NEW, NEW, NEW], "new 3 of 3"),
+        ([OLD], "old 1 of 1"),
+        ([NEW, UNTESTABLE, OLD, OLD], "old 2 of 4, new 1 of 4, untestable 1 of 4"),
+        ([], ""),
+    ],
+)
+def test_counts_tell_each_verdict_that_there_was(verdicts: list[Verdict], expected: str) -> None:
+    assert confirm.counts(steps(CULPRIT, *verdicts)) == expected

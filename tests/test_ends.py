@@ -1,0 +1,187 @@
+"""Do the boots of both ends make the right question, or the right reason for none?"""
+
+from __future__ import annotations
+
+import pytest
+
+from bisector.evidence import ends
+from bisector.model import Conclusion, Kind, Observation, Outcome, Question, Reading
+
+Boots = list[Observation]
+
+
+def boots(*outcomes: str, scenario: str = "exec-sigtrap", boot: str = "OK") -> Boots:
+    """Return one boot for each outcome of a scenario."""
+    return [
+        Observation((Reading("boot", Outcome.parse(boot)), Reading(scenario, Outcome.parse(said))), "aa", "6.12")
+        for said in outcomes
+    ]
+
+
+def ask(
+    old: Boots, new: Boots, scenario: str | None = None, *, before: str | None = None, after: str | None = None
+) -> Question | Conclusion:
+    said = [Outcome.parse(text) if text else None for text in (before, after)]
+    return ends.question(old, new, scenario, *said)
+
+
+def refused(answer: Question | Conclusion) -> tuple[Kind, str]:
+    assert isinstance(answer, Conclusion)
+    return answer.kind, answer.because
+
+
+LOOPS = Question("exec-sigtrap", Outcome("OK"), Outcome("STUCK"))
+
+
+# -- a question ----------------------------------------------------------------------------------------
+
+
+def test_the_scenario_that_differs_is_asked() -> None:
+    assert ask(boots("OK", "OK"), boots("STUCK", "STUCK")) == LOOPS
+
+
+def test_a_named_scenario_is_asked() -> None:
+    assert ask(boots("OK"), boots("STUCK"), "exec-sigtrap", before="OK", after="STUCK") == LOOPS
+
+
+def test_unsupported_against_stuck_is_a_question() -> None:
+    answer = ask(boots("UNSUP(EINVAL)"), boots("STUCK"))
+    assert answer == Question("exec-sigtrap", Outcome("UNSUP", "EINVAL"), Outcome("STUCK"))
+
+
+def test_of_several_that_differ_the_one_that_matters_most_is_asked() -> None:
+    def end(livelock: str, step: str) -> Boots:
+        names = {"step-svc": step, "exec-oasync": livelock, "boot": "OK"}
+        return [Observation(tuple(Reading(name, Outcome.parse(said)) for name, said in names.items()), "aa", "6")]
+
+    old, new = end("STUCK", "STOPS(a)"), end("OK", "STOPS(b)")
+    assert ends.differing(old, new) == ("exec-oasync", "step-svc")
+    assert ask(old, new) == Question("exec-oasync", Outcome("STUCK"), Outcome("OK"))
+
+
+def test_a_new_end_that_does_not_boot_is_a_question_of_the_boot() -> None:
+    dead = [Observation((Reading("boot", Outcome("PANIC", "no root")),), None, "")]
+    assert ask(boots("OK"), dead) == Question("boot", Outcome("OK"), Outcome("PANIC", "no root"))
+
+
+def test_what_one_end_did_not_measure_is_no_difference() -> None:
+    assert ends.differing(boots("OK"), boots("NORUN")) == ()
+    assert ends.differing(boots("ENV_BAD(x)"), boots("STUCK")) == ()
+    assert ends.differing(boots("OK"), boots("KERNEL_DEAD")) == ()
+    assert ends.differing(boots("OK"), boots("STUCK", "NORUN")) == ()
+
+
+def test_an_outcome_seen_at_both_ends_is_no_difference() -> None:
+    assert ends.differing(boots("OK"), boots("STUCK", "OK")) == ()
+
+
+def test_outcomes_are_told_once_each_in_order_of_appearance() -> None:
+    seen = ends.outcomes(boots("STUCK", "OK", "STUCK"), "exec-sigtrap")
+    assert seen == (Outcome("STUCK"), Outcome("OK"))
+
+
+def test_a_steady_difference_is_asked_before_an_unsteady_one() -> None:
+    def end(first: list[str], second: str) -> Boots:
+        return [
+            Observation(
+                (Reading("exec-sigtrap", Outcome.parse(said)), Reading("step-svc", Outcome.parse(second))), "aa", "6"
+            )
+            for said in first
+        ]
+
+    old, new = end(["OK", "OK"], "STOPS(a)"), end(["STUCK", "FLAKY"], "STOPS(b)")
+    assert ends.differing(old, new) == ("exec-sigtrap", "step-svc")
+    assert ends.unsteady(old, new) == ("exec-sigtrap",)
+    assert ask(old, new) == Question("step-svc", Outcome("STOPS", "a"), Outcome("STOPS", "b"))
+
+
+# -- no question ---------------------------------------------------------------------------------------
+
+
+def test_alike_ends_agree() -> None:
+    kind, because = refused(ask(boots("STUCK"), boots("STUCK")))
+    assert (kind, because) == (Kind.ENDS_AGREE, "no scenario differs between the ends")
+
+
+def test_alike_ends_of_a_named_scenario_say_what_it_is() -> None:
+    kind, because = refused(ask(boots("STUCK"), boots("STUCK"), "exec-sigtrap"))
+    assert (kind, because) == (Kind.ENDS_AGREE, "exec-sigtrap is STUCK at both ends")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "because"),
+    [
+        (["OK", "STUCK"], ["STUCK", "STUCK"], "the old end is not steady: exec-sigtrap is OK or STUCK"),
+        (["OK", "OK"], ["STUCK", "OK"], "the new end is not steady: exec-sigtrap is STUCK or OK"),
+    ],
+)
+def test_an_unsteady_end_of_what_was_named_is_below_confidence(old: list[str], new: list[str], because: str) -> None:
+    assert refused(ask(boots(*old), boots(*new), "exec-sigtrap")) == (Kind.BELOW_CONFIDENCE, because)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"), [(["OK", "OK"], ["STUCK", "DUP(2)"]), (["OK", "STUCK"], ["OK", "OK"])], ids=["apart", "mixed"]
+)
+def test_unsteady_ends_that_nobody_named_are_below_confidence(old: list[str], new: list[str]) -> None:
+    kind, because = refused(ask(boots(*old), boots(*new)))
+    assert kind is Kind.BELOW_CONFIDENCE
+    assert because == "the ends are not steady from boot to boot in: exec-sigtrap"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "because"),
+    [
+        ("NORUN", "STUCK", "the old end does not measure exec-sigtrap: NORUN"),
+        ("OK", "ENV_BAD(gate)", "the new end does not measure exec-sigtrap: ENV_BAD(gate)"),
+        ("OK", "KERNEL_DEAD", "the new end does not measure exec-sigtrap: KERNEL_DEAD"),
+    ],
+)
+def test_an_end_that_does_not_measure_the_named_scenario_is_unfit(old: str, new: str, because: str) -> None:
+    assert refused(ask(boots(old), boots(new), "exec-sigtrap")) == (Kind.ENDS_UNFIT, because)
+
+
+def test_an_end_whose_boot_proves_nothing_is_unfit() -> None:
+    unproven = [Observation((Reading("boot", Outcome("ENV_BAD", "no build id")),), None, "")]
+    kind, because = refused(ask(unproven, boots("STUCK")))
+    assert (kind, because) == (Kind.ENDS_UNFIT, "boot is ENV_BAD(no build id) at the old end, OK at the new")
+
+
+def test_two_ends_that_never_reach_the_probe_are_unfit() -> None:
+    dead = [Observation((Reading("boot", Outcome("SILENT")),), None, "")]
+    assert refused(ask(dead, dead))[0] is Kind.ENDS_UNFIT
+
+
+# -- what a person said --------------------------------------------------------------------------------
+
+
+def said(old: list[str], new: list[str], before: str | None, after: str | None) -> tuple[Kind, str]:
+    return refused(ask(boots(*old), boots(*new), "exec-sigtrap", before=before, after=after))
+
+
+def test_a_new_outcome_that_is_not_shown_is_not_reproduced() -> None:
+    because = "the new end does not show STUCK: exec-sigtrap is OK"
+    assert said(["OK"], ["OK"], None, "STUCK") == (Kind.NOT_REPRODUCED, because)
+
+
+def test_a_new_outcome_that_the_old_end_shows_too_is_told_so() -> None:
+    because = "the old end shows it already: exec-sigtrap is STUCK"
+    assert said(["STUCK"], ["STUCK"], None, "STUCK") == (Kind.OLD_SHOWS_IT, because)
+
+
+def test_one_boot_of_the_old_end_that_shows_it_is_enough() -> None:
+    because = "the old end shows it already: exec-sigtrap is OK or STUCK"
+    assert said(["OK", "STUCK"], ["STUCK"], None, "STUCK") == (Kind.OLD_SHOWS_IT, because)
+
+
+def test_an_old_outcome_that_is_not_shown_where_the_ends_are_alike_means_that_old_shows_it() -> None:
+    because = "the old end does not show OK: exec-sigtrap is STUCK"
+    assert said(["STUCK"], ["STUCK"], "OK", None) == (Kind.OLD_SHOWS_IT, because)
+
+
+def test_an_old_outcome_that_is_not_shown_where_the_ends_differ_makes_them_unfit() -> None:
+    because = "the old end does not show OK: exec-sigtrap is DUP(2)"
+    assert said(["DUP(2)"], ["STUCK"], "OK", None) == (Kind.ENDS_UNFIT, because)
+
+
+def test_what_was_said_truly_of_unsteady_ends_is_still_below_confidence() -> None:
+    assert said(["OK", "DUP(2)"], ["STUCK"], "OK", "STUCK")[0] is Kind.BELOW_CONFIDENCE

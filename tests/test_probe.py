@@ -1,0 +1,203 @@
+"""Does the host read out of a console what the probe said, and nothing that it did not say?"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from bisector import probe
+from bisector.model import Ending, Observation, Transcript
+from tests.frames import BUILD_ID, COUNTED, LOOPING, NONCE, RELEASE, SIGNALLED, Boot, sound_boot
+
+STEP = "stops=handler+0/5/0"
+
+
+def outcome(transcript: Transcript, scenario: str) -> str:
+    return str(probe.read(transcript).reading(scenario).outcome)
+
+
+def boot_of(observation: Observation) -> str:
+    return str(observation.reading("boot").outcome)
+
+
+# -- a whole boot --------------------------------------------------------------------------------------
+
+
+def test_a_complete_boot_reads_every_scenario_in_the_probe_s_order() -> None:
+    boot = sound_boot()
+    boot.scenario("step-into-handler", STEP)
+    seen = probe.read(boot.complete())
+    assert [(reading.scenario, str(reading.outcome)) for reading in seen.readings] == [
+        ("boot", "OK"),
+        ("count-exec", "OK"),
+        ("count-watch", "OK"),
+        ("exec-sigtrap", "STUCK"),
+        ("step-into-handler", "STOPS(handler+0/5/0)"),
+        ("canary", "OK"),
+    ]
+    assert (seen.build_id, seen.release) == (BUILD_ID, RELEASE)
+
+
+def test_a_reading_shows_the_signed_lines_of_its_facts() -> None:
+    boot = sound_boot()
+    lines = tuple(line for line in boot.signed if "fact scenario=exec-sigtrap" in line)
+    assert probe.read(boot.complete()).reading("exec-sigtrap").lines == lines
+    assert len(lines) == 3
+
+
+def test_the_reading_of_the_boot_shows_the_probe_s_first_line() -> None:
+    boot = sound_boot()
+    assert probe.read(boot.complete()).reading("boot").lines == (boot.signed[0],)
+
+
+def test_a_scenario_without_facts_shows_the_line_that_ended_it() -> None:
+    boot = sound_boot()
+    boot.scenario("step-svc", how="signal:11")
+    assert boot.signed[-1] in probe.read(boot.complete()).reading("step-svc").lines
+
+
+def test_facts_of_one_scenario_are_merged() -> None:
+    boot = Boot()
+    boot.begin()
+    boot.scenario("count-exec", "open=0", "calls=10", "count=7")
+    assert outcome(boot.complete(), "count-exec") == "LOST(7/10)"
+
+
+def test_a_scenario_that_no_table_knows_is_left_out() -> None:
+    boot = sound_boot()
+    boot.scenario("from-the-future", "x=1")
+    seen = probe.read(boot.complete())
+    assert "from-the-future" not in [reading.scenario for reading in seen.readings]
+    assert boot_of(seen) == "OK"
+
+
+@pytest.mark.parametrize("verb", ["beat n=0 ms=1000", "weather sun=1"])
+def test_a_verb_that_is_no_measurement_changes_nothing(verb: str) -> None:
+    with_it, without = sound_boot(), sound_boot()
+    with_it.say(verb)
+    seen, plain = probe.read(with_it.complete()), probe.read(without.complete())
+    assert [reading.outcome for reading in seen.readings] == [reading.outcome for reading in plain.readings]
+
+
+# -- how boots break off -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("ending", "expected"),
+    [
+        (Ending.SILENT, "SILENT"),
+        (Ending.OVERDUE, "OVERDUE"),
+        (Ending.FLOODED, "FLOODED"),
+        (Ending.POWERED_OFF, "NO_PROBE"),
+    ],
+)
+def test_what_ends_before_the_probe_began_is_the_boot_s_own_outcome(ending: Ending, expected: str) -> None:
+    seen = probe.read(Boot().transcript(ending, heard=False))
+    assert [(reading.scenario, str(reading.outcome)) for reading in seen.readings] == [("boot", expected)]
+    assert seen.reading("boot").lines == ("[    0.000000] Booting Linux on physical CPU 0x0000000000",)
+    assert seen.build_id is None
+
+
+@pytest.mark.parametrize("text", ["", "\r\n\r\n", "qemu-system-aarch64: warning: something about the host\r\n"])
+def test_a_boot_without_a_word_of_the_kernel_says_so(text: str) -> None:
+    seen = probe.read(Transcript(text, Ending.SILENT, 20.0, None, NONCE))
+    assert boot_of(seen) == "SILENT(nothing printed)"
+
+
+@pytest.mark.parametrize(
+    ("ending", "expected"),
+    [
+        (Ending.SILENT, "HUNG(silent)"),
+        (Ending.OVERDUE, "HUNG(overdue)"),
+        (Ending.FLOODED, "FLOODED"),
+        (Ending.POWERED_OFF, "CUT_OFF"),
+    ],
+)
+def test_what_ends_while_a_scenario_runs_is_that_scenario_s_outcome(ending: Ending, expected: str) -> None:
+    boot = sound_boot()
+    boot.say("start scenario=exec-oasync ms=300")
+    seen = probe.read(boot.transcript(ending))
+    assert str(seen.reading("exec-oasync").outcome) == expected
+    assert str(seen.reading("exec-sigtrap").outcome) == "STUCK"
+    assert str(seen.reading("step-svc").outcome) == "NORUN"
+    assert boot_of(seen) == "OK"
+
+
+def test_silence_between_two_scenarios_is_the_boot_s_hang() -> None:
+    assert outcome(sound_boot().transcript(Ending.SILENT), "boot") == "HUNG(silent)"
+
+
+def test_a_boot_that_is_cut_off_before_the_end_line_is_not_ok() -> None:
+    assert outcome(sound_boot().transcript(Ending.POWERED_OFF), "boot") == "CUT_OFF"
+
+
+@pytest.mark.parametrize("ending", [Ending.SILENT, Ending.OVERDUE, Ending.PANICKED, Ending.FLOODED])
+def test_a_kernel_that_ends_the_probe_but_does_not_power_off_is_said_so(ending: Ending) -> None:
+    complete = sound_boot().complete()
+    seen = probe.read(replace(complete, ending=ending))
+    assert boot_of(seen) == "NO_POWER_OFF"
+    assert str(seen.reading("exec-sigtrap").outcome) == "STUCK"
+
+
+def test_one_end_line_is_enough() -> None:
+    boot = sound_boot()
+    boot.end(copies=1)
+    assert outcome(boot.transcript(Ending.POWERED_OFF), "boot") == "OK"
+
+
+# -- what a scenario's child did -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("how", "expected"),
+    [
+        ("deadline", "HUNG"),
+        ("unkillable", "UNKILLABLE"),
+        ("signal:5", "KILLED(5)"),
+        ("code:255", "NORUN(code:255)"),
+        ("strange", "NORUN(strange)"),
+        ("ok", "STUCK"),
+    ],
+)
+def test_how_the_child_ended_comes_before_what_it_measured(how: str, expected: str) -> None:
+    boot = Boot()
+    boot.begin()
+    boot.gates()
+    boot.scenario("exec-sigtrap", "open=0", LOOPING, SIGNALLED, how=how)
+    assert outcome(boot.complete(), "exec-sigtrap") == expected
+
+
+def test_a_scenario_that_says_ok_without_its_facts_did_not_run() -> None:
+    boot = Boot()
+    boot.begin()
+    boot.scenario("count-exec", "open=0", "calls=10")
+    assert outcome(boot.complete(), "count-exec") == "NORUN(no number 'count')"
+
+
+def test_a_refused_set_up_is_unsupported_by_name() -> None:
+    boot = Boot()
+    boot.begin()
+    boot.gates()
+    boot.scenario("exec-sigtrap", "open=22")
+    assert outcome(boot.complete(), "exec-sigtrap") == "UNSUP(EINVAL)"
+
+
+@pytest.mark.parametrize("counted", ["calls=10 count=0", "calls=10"])
+def test_nothing_behind_a_gate_that_is_not_ok_means_anything(counted: str) -> None:
+    boot = Boot()
+    boot.begin()
+    boot.scenario("count-exec", "open=0", counted)
+    boot.scenario("count-watch", "open=0", COUNTED)
+    boot.scenario("exec-sigtrap", "open=0", LOOPING, SIGNALLED)
+    boot.scenario("step-svc", STEP)
+    complete = boot.complete()
+    assert outcome(complete, "exec-sigtrap") == "ENV_BAD(count-exec is not OK)"
+    assert outcome(complete, "step-svc") == f"STOPS({STEP.partition('=')[2]})"
+
+
+def test_a_gate_that_did_not_run_is_not_ok() -> None:
+    boot = Boot()
+    boot.begin()
+    boot.scenario("exec-sigtrap", "open=0", LOOPING, SIGNALLED)
+    assert outcome(boot.complete(), "exec-sigtrap") == "ENV_BAD(count-exec is not OK)"

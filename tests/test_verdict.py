@@ -1,0 +1,94 @@
+"""Is a verdict the asked outcome to the letter, and else untestable by name?"""
+
+from __future__ import annotations
+
+import pytest
+
+from bisector import probe, verdict
+from bisector.model import BrokenBuild, Ending, Observation, Outcome, Question, Reading, Verdict
+from tests.frames import LOOPING, Boot, sound_boot
+
+STUCK, OK = Outcome("STUCK"), Outcome("OK")
+ASKED = Question("exec-sigtrap", old=OK, new=STUCK)
+
+
+def seen(**outcomes: str) -> Observation:
+    """Return an observation of these outcomes; a `_` in a scenario's name stands for `-`."""
+    readings = tuple(Reading(name.replace("_", "-"), Outcome.parse(said)) for name, said in outcomes.items())
+    return Observation(readings, "aa", "6.12.0")
+
+
+def test_the_old_outcome_is_old() -> None:
+    assert verdict.judge(seen(boot="OK", exec_sigtrap="OK"), ASKED) == (Verdict.OLD, "exec-sigtrap is OK")
+
+
+def test_the_new_outcome_is_new() -> None:
+    assert verdict.judge(seen(boot="OK", exec_sigtrap="STUCK"), ASKED) == (Verdict.NEW, "exec-sigtrap is STUCK")
+
+
+@pytest.mark.parametrize("said", ["DUP(2)", "UNSUP(E2BIG)", "HUNG", "OK(pc=x)", "STUCK(store done)", "KILLED(5)"])
+def test_another_outcome_is_untestable_by_name(said: str) -> None:
+    found, because = verdict.judge(seen(boot="OK", exec_sigtrap=said), ASKED)
+    assert found is Verdict.UNTESTABLE
+    assert because == f"exec-sigtrap is {said}, neither OK nor STUCK"
+
+
+def test_a_hang_that_is_asked_for_is_new() -> None:
+    asked = Question("exec-sigtrap", old=OK, new=Outcome("HUNG", "silent"))
+    assert verdict.judge(seen(exec_sigtrap="HUNG(silent)"), asked)[0] is Verdict.NEW
+    assert verdict.judge(seen(exec_sigtrap="HUNG(overdue)"), asked)[0] is Verdict.UNTESTABLE
+
+
+def test_unsupported_against_stuck_is_a_question() -> None:
+    asked = Question("exec-sigtrap", old=Outcome("UNSUP", "EINVAL"), new=STUCK)
+    assert verdict.judge(seen(exec_sigtrap="UNSUP(EINVAL)"), asked)[0] is Verdict.OLD
+    assert verdict.judge(seen(exec_sigtrap="STUCK"), asked)[0] is Verdict.NEW
+    assert verdict.judge(seen(exec_sigtrap="UNSUP(E2BIG)"), asked)[0] is Verdict.UNTESTABLE
+
+
+@pytest.mark.parametrize("asked", [ASKED, Question("exec-sigtrap", old=Outcome("HUNG", "silent"), new=OK)])
+def test_a_hang_before_the_first_line_is_neither_old_nor_new(asked: Question) -> None:
+    observation = probe.read(Boot().transcript(Ending.SILENT, heard=False))
+    assert verdict.judge(observation, asked) == (Verdict.UNTESTABLE, "boot: SILENT")
+
+
+def test_a_boot_that_hangs_can_be_the_question_itself() -> None:
+    asked = Question("boot", old=OK, new=Outcome("SILENT"))
+    assert verdict.judge(probe.read(sound_boot().complete()), asked)[0] is Verdict.OLD
+    assert verdict.judge(probe.read(Boot().transcript(Ending.SILENT, heard=False)), asked)[0] is Verdict.NEW
+    panicked = Boot()
+    panicked.kernel("Kernel panic - not syncing: no root")
+    assert verdict.judge(probe.read(panicked.transcript(Ending.PANICKED, heard=False)), asked) == (
+        Verdict.UNTESTABLE,
+        "boot is PANIC(no root), neither OK nor SILENT",
+    )
+
+
+def test_a_scenario_that_did_not_run_in_a_sound_boot_is_told_by_its_own_name() -> None:
+    assert verdict.judge(seen(boot="OK"), ASKED) == (
+        Verdict.UNTESTABLE,
+        "exec-sigtrap is NORUN, neither OK nor STUCK",
+    )
+
+
+@pytest.mark.parametrize("word", ["NORUN", "ENV_BAD", "KERNEL_DEAD"])
+def test_what_was_not_measured_is_untestable_although_everything_else_is_well(word: str) -> None:
+    assert verdict.judge(seen(boot="OK", exec_sigtrap=word), ASKED)[0] is Verdict.UNTESTABLE
+
+
+def test_a_loop_behind_a_broken_gate_is_untestable() -> None:
+    boot = Boot()
+    boot.begin()
+    boot.scenario("count-exec", "open=0", "calls=10 count=0")
+    boot.scenario("exec-sigtrap", "open=0", LOOPING)
+    assert verdict.judge(probe.read(boot.complete()), ASKED)[0] is Verdict.UNTESTABLE
+
+
+def test_a_commit_without_a_kernel_is_untestable_with_the_build_s_reason() -> None:
+    broken = BrokenBuild("a" * 40, "init/main.c:3:1: error: expected ';'")
+    assert verdict.judge_build(broken) == (Verdict.UNTESTABLE, "init/main.c:3:1: error: expected ';'")
+
+
+def test_a_question_between_like_and_like_is_none() -> None:
+    with pytest.raises(ValueError, match="the same outcome: OK"):
+        Question("exec-sigtrap", OK, Outcome("OK"))
