@@ -8,7 +8,7 @@ from pathlib import Path
 from bisector import __version__, journal, opening, reproduce, step
 from bisector.build import TINY
 from bisector.errors import BisectorError, HostError, Interrupted, UserError
-from bisector.events import Event, Resumed, Settings, Started, Stopped
+from bisector.events import Concluded, Event, Resumed, Settings, Started, Stopped
 from bisector.host.repository import Repository
 from bisector.journal import Journal, Session
 from bisector.kconfig import difference
@@ -28,6 +28,7 @@ def start(
     ends = repository.commit(old), repository.commit(new)
     _check_ends(repository, *ends)
     opening.machine(settings)
+    opening.require_plain(state)
     versions = opening.versions(settings)
     name = opening.new_name()
     started = Started(
@@ -47,6 +48,7 @@ def start(
 def resume(session: Session, *, state: Path, emit: Emit, warn: Warn) -> Conclusion:
     """Go on with a session that was stopped; a finished one gives its answer again."""
     if session.conclusion is not None:
+        emit(Concluded(conclusion=session.conclusion, at=session.last))
         return session.conclusion
     repository = Repository(Path(session.started.settings.repo))
     book = Journal(session)
@@ -61,6 +63,8 @@ def _work(
     with journal.held(session.directory):
         try:
             if resumed:
+                # Whoever held it until now may have gone on, or have come to the end.
+                session.catch_up(journal.read(session.directory))
                 emit(book.append(Resumed(bisector=__version__)))
             started = session.started
             with opening.bench(started.settings, session.directory, state, started.new, warn) as bench:
@@ -100,6 +104,7 @@ def test(
     repository = Repository(Path(settings.repo))
     commits = [repository.commit(revision) for revision in revisions]
     opening.machine(settings)
+    opening.require_plain(state)
     opening.versions(settings)
     directory = state / "tests" / opening.new_name()
     with opening.bench(settings, directory, state, commits[0], warn) as bench:
@@ -151,7 +156,9 @@ def report(session: Session) -> values.Report:
     for taken in culprits:
         commands += ["# built anew; for a parent's kernel set COMMIT to the parent"]
         commands += reproduce.build_anew(made, vm, directory, settings.repo, taken.commit)
-    return values.report(session, _configuration(session), commands)
+    return values.report(
+        session, held=journal.is_held(directory), configuration=_configuration(session), reproduce=commands
+    )
 
 
 def _decisive(session: Session, purpose: Purpose) -> list[Step]:

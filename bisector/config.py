@@ -18,9 +18,9 @@ def read(path: Path, known: Mapping[str, str]) -> dict[str, Any]:
     try:
         options = tomllib.loads(path.read_text())
     except OSError as error:
-        raise UserError(f"cannot read {path}: {error.strerror}") from error
+        raise UserError(f"cannot read {path}: {error.strerror}", "--config names a TOML file") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise UserError(f"{path} is not TOML: {error}") from error
+        raise UserError(f"{path} is not TOML: {error}", "write option = value, one a line") from error
     for key, value in options.items():
         if key not in known:
             raise UserError(f"{path}: no option {key!r}", f"known: {', '.join(sorted(known))}")

@@ -11,6 +11,7 @@ from rich.progress import SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from rich.text import Text
 
+from bisector.errors import Interrupted
 from bisector.events import Asked, Concluded, Event, Progress, Resumed, Searching, Started, Tested
 from bisector.model import Step
 from bisector.report import harmless
@@ -18,11 +19,18 @@ from bisector.report import harmless
 _COLOURS = {"old": "cyan", "new": "magenta", "untestable": "yellow"}
 
 
+class _Console(Console):
+    """A console whose reader may go: Rich itself would end the process with exit code 1."""
+
+    def on_broken_pipe(self) -> None:
+        raise Interrupted("whoever read our output has gone", "bisector resume goes on")
+
+
 class Display:
     """Tells a person each event: finished steps as lines that stay, the running one as a line that moves."""
 
     def __init__(self, stream: TextIO, *, live: bool = True) -> None:
-        self._console = Console(file=stream, highlight=False, soft_wrap=True, emoji=False, markup=False)
+        self._console = _Console(file=stream, highlight=False, soft_wrap=True, emoji=False, markup=False)
         self._bar: Bar | None = None
         self._phase = ""
         if live and self._console.is_terminal and not self._console.is_dumb_terminal:

@@ -43,6 +43,11 @@ class Session:
         """The question, None before the ends were tested."""
         return self.asked.question if self.asked else None
 
+    def catch_up(self, newer: Session) -> None:
+        """Take over what a newer reading of the same journal says."""
+        for name in ("steps", "asked", "searching", "conclusion", "stopped", "last", "spoiled"):
+            setattr(self, name, getattr(newer, name))
+
     def take(self, event: Recorded) -> None:
         """Add one event to what is known."""
         self.last = event.at
@@ -133,6 +138,19 @@ def read(directory: Path) -> Session:
         raise UserError(f"{path} is not a journal of bisector", "its first line should be the event `started`")
     session.spoiled = tuple(spoiled)
     return session
+
+
+def is_held(directory: Path) -> bool:
+    """Tell whether a bisector works at this session now; the kernel drops a dead one's lock."""
+    path = directory / "lock"
+    if not path.exists():
+        return False
+    with path.open() as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import secrets
 import shutil
 from collections.abc import Callable, Iterator, Sequence
@@ -49,7 +50,7 @@ def fragment(extra: Sequence[Path] = ()) -> str:
         try:
             text = path.read_text()
         except OSError as error:
-            raise UserError(f"cannot read {path}: {error.strerror}") from error
+            raise UserError(f"cannot read {path}: {error.strerror}", "--fragment names a file") from error
         kconfig.options(text, path.name)
         texts.append(text)
     return "\n".join(texts)
@@ -98,6 +99,15 @@ def versions(settings: Settings) -> dict[str, str]:
     programs = {"compiler": made.compiler(), "make": "make", "qemu": made.architecture.qemu, "git": "git"}
     said = {name: process.output([program, "--version"]).splitlines()[0] for name, program in programs.items()}
     return said | {"host": f"{os.uname().sysname} {os.uname().release} {os.uname().machine}"}
+
+
+def require_plain(state: Path) -> None:
+    """Refuse a state directory that the kernel's Makefile would refuse at every commit. Raises UserError."""
+    if re.search(r"[\s:]", str(state)):
+        raise UserError(
+            f"the state directory {str(state)!r} has a space or a colon in its path",
+            "the kernel's Makefile takes neither: name another with --state",
+        )
 
 
 def new_name() -> str:

@@ -18,7 +18,9 @@ from tests import samples
 
 PUBLISHED = Path(events.__file__).with_name("schema.json")
 STREAMED = (samples.started(), *samples.AFTER_THE_START, *samples.PROGRESS)
-REPORT = values.report(samples.session(*samples.found()), ("CONFIG_TTY=y",), ("make",))
+REPORT = values.report(
+    samples.session(*samples.found()), held=False, configuration=("CONFIG_TTY=y",), reproduce=("make",)
+)
 PRINTED = (
     answers.Doctor(checks=(Check("git", "the search", "git", True, False),), remedy="apt-get install git"),
     answers.Test(steps=(samples.broken(samples.OLD, "no"),)),

@@ -21,7 +21,10 @@ CODE = ("# after: the kernel that was kept", "qemu-system-aarch64 -kernel Image"
 
 
 def report(*happened: Recorded, code: tuple[str, ...] = ()) -> Report:
-    return values.report(samples.session(*happened), ("CONFIG_TTY=y",) if code else (), code)
+    config = ("CONFIG_TTY=y",) if code else ()
+    return values.report(
+        samples.session(*happened), held=samples.STOPPED not in happened, configuration=config, reproduce=code
+    )
 
 
 FOUND = report(*samples.found(), code=CODE)

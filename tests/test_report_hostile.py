@@ -50,7 +50,7 @@ def report(said: str, line: str = samples.LINE) -> Report:
     culprit, parent = samples.commit("c", said, "b" * 40), samples.commit("b", said)
     begun = samples.started(samples.commit("0", said), samples.commit("1", said))
     happened = (*samples.found(culprit, parent, line), events.Tested(step=samples.broken(parent, said)))
-    return values.report(samples.session(*happened, begun=begun), (), ())
+    return values.report(samples.session(*happened, begun=begun), held=False, configuration=(), reproduce=())
 
 
 def acts(shown: str) -> set[str]:

@@ -6,6 +6,8 @@ import os
 import signal
 import sys
 import traceback
+from contextlib import suppress
+from typing import NoReturn
 
 import click
 
@@ -54,25 +56,34 @@ def main() -> None:
     for wanted in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(wanted, _interrupt)
     try:
-        code = cli.main(standalone_mode=False)
+        # Not cli.main(): click would end the process itself where our output is closed.
+        with cli.make_context("bisector", sys.argv[1:]) as context:
+            code = cli.invoke(context)
     except click.exceptions.Exit as error:
         code = error.exit_code
+    except click.exceptions.NoArgsIsHelpError as error:
+        error.show()
+        code = USER
     except click.ClickException as error:
-        if isinstance(error, click.exceptions.NoArgsIsHelpError):
-            error.show()
-            sys.exit(USER)
-        context = error.ctx.command_path if isinstance(error, click.UsageError) and error.ctx else "bisector"
-        code = _failed(error.format_message(), f"{context} --help shows how", USER)
+        command = error.ctx.command_path if isinstance(error, click.UsageError) and error.ctx else "bisector"
+        code = _failed(error.format_message(), f"{command} --help shows how", USER)
     except BrokenPipeError:
-        # Whoever read our output has gone; that is no failure, and there is no one to tell.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = 0
+        code = 0  # whoever read what we print has read enough
     except BisectorError as error:
         code = _failed(error.message, error.hint, _code(error))
     except Exception as error:
         traceback.print_exc()
         code = _failed(f"bisector itself failed: {error!r}", "please report the lines above", HOST)
-    sys.exit(code or 0)
+    _leave(code or 0)
+
+
+def _leave(code: int) -> NoReturn:
+    """End the process; an output that nobody reads any more is no reason for another word."""
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    sys.exit(code)
 
 
 def _code(error: BisectorError) -> int:
@@ -87,5 +98,6 @@ def _failed(message: str, hint: str, code: int) -> int:
     if hint:
         print(f"  {harmless.line(hint)}", file=sys.stderr)
     if "--json" in sys.argv:
-        Printer(True).value(answers.Failure(message=message, hint=hint, exit_code=code))
+        with suppress(BrokenPipeError):
+            Printer(True).value(answers.Failure(message=message, hint=hint, exit_code=code))
     return code

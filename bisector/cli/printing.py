@@ -7,6 +7,7 @@ from typing import TextIO
 
 from bisector import events
 from bisector.display import Display
+from bisector.errors import Interrupted
 from bisector.model import Kind
 
 # The same for every command; 0 is also "done". Usage and all that a person can mend: 2.
@@ -44,10 +45,13 @@ class Printer:
         return self._display
 
     def emit(self, event: events.Event) -> None:
-        """Tell an event to whoever listens."""
-        if self.as_json:
-            self.value(event)
-        self.display.tell(event)
+        """Tell an event of a session to whoever listens. Raises Interrupted if nobody does any more."""
+        try:
+            if self.as_json:
+                self.value(event)
+            self.display.tell(event)
+        except BrokenPipeError as error:
+            raise Interrupted("whoever read our output has gone", "bisector resume goes on") from error
 
     def close(self) -> None:
         """End the live display."""

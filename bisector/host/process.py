@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 from bisector.errors import HostError
 
@@ -37,6 +38,24 @@ def bound_to_us(argv: Sequence[str]) -> list[str]:
     setpriv(1) execs the command, so its pid is the command's; `preexec_fn` would do the same, unsafely.
     """
     return ["setpriv", "--pdeathsig", "TERM", "--", *argv]
+
+
+# What stands between us and a build: a shell that is told of our death and ends the whole group. make alone would
+# not do: it ends its recipes' shells, and their compilers run on. make is asked first, so that it deletes the
+# target that it was writing; whoever is left is killed.
+_KEEPER = """
+trap 'trap "" TERM; kill -TERM 0
+for i in 1 2 3 4 5 6 7 8 9 10; do kill -0 "$child" 2>/dev/null || break; sleep 0.1; done
+kill -KILL 0' TERM
+"$@" &
+child=$!
+wait "$child"
+"""
+
+
+def kept(argv: Sequence[str]) -> list[str]:
+    """Return argv under a keeper: when our process dies, so does every process of the command's group."""
+    return bound_to_us(["sh", "-c", _KEEPER, "keeper", *argv])
 
 
 def printable(argv: Sequence[str], env: Mapping[str, str] | None = None, cwd: Path | None = None) -> str:
@@ -113,7 +132,7 @@ def run(
         sink.write(f"$ {printable(argv, env, cwd)}\n".encode())
         sink.flush()
         child = subprocess.Popen(
-            bound_to_us(argv),
+            kept(argv),
             cwd=cwd,
             env=dict(env),
             stdin=subprocess.DEVNULL,
@@ -122,7 +141,7 @@ def run(
             start_new_session=True,
         )
         try:
-            overdue = not _copy(child, sink.write, started + seconds, on_line)
+            overdue = not _copy(child, sink, started + seconds, on_line)
         finally:
             # Also when the command ended by itself: what it left in the background is not wanted.
             end_group(child.pid, child.poll)
@@ -133,7 +152,7 @@ def run(
 
 def _copy(
     child: subprocess.Popen[bytes],
-    write: Callable[[bytes], object],
+    sink: IO[bytes],
     deadline: float,
     on_line: Callable[[str], None] | None,
 ) -> bool:
@@ -150,7 +169,8 @@ def _copy(
             if not block:
                 break
             if written < LOG_BYTES:
-                write(block)
+                sink.write(block)
+                sink.flush()
             written += len(block)
             *lines, rest = (rest + block).split(b"\n")
             rest = rest[-4096:]

@@ -13,6 +13,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+# Without this GitPython fails at its import where git is missing, and not even `bisector doctor` could say so.
+os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")
+
 import git
 
 from bisector.errors import HostError, UserError
@@ -62,8 +65,6 @@ def _failing_as_ours() -> Iterator[None]:
     """A git command that was right for every commit failed: our machine's failure."""
     try:
         yield
-    except git.GitCommandNotFound as error:
-        raise HostError("git is not installed", "bisector doctor says what is missing") from error
     except git.GitCommandError as error:
         said = str(error.stderr).strip().removeprefix("stderr: ").strip("'") or str(error)
         # Another git held the lock for a moment: the only failure here that goes away by itself.
@@ -78,13 +79,14 @@ class Repository:
             self._repo = git.Repo(path, search_parent_directories=True)
         except (git.InvalidGitRepositoryError, git.NoSuchPathError) as error:
             raise UserError(f"{path} is not a git repository", "--repo names a kernel tree under git") from error
-        except git.GitCommandNotFound as error:
-            raise HostError("git is not installed", "bisector doctor says what is missing") from error
         self.common_dir = Path(self._repo.common_dir).resolve()
         self.path = Path(self._repo.working_tree_dir or self._repo.git_dir).resolve()
 
     def _git(self, *words: str) -> str:
-        said = str(self._repo.git.execute(["git", *words], env=_ENVIRONMENT, stdout_as_string=True))
+        try:
+            said = str(self._repo.git.execute(["git", *words], env=_ENVIRONMENT, stdout_as_string=True))
+        except git.GitCommandNotFound as error:
+            raise HostError("git is not installed", "bisector doctor says what is missing") from error
         # GitPython keeps bytes that are no UTF-8 as lone surrogates, which no file of ours can hold.
         return said.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 

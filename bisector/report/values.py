@@ -58,20 +58,17 @@ class Report:
     reproduce: tuple[str, ...]
 
 
-def state(session: Session) -> str:
-    """Return whether the session is finished, stopped (it can be resumed) or running."""
-    if session.conclusion is not None:
-        return "finished"
-    return "stopped" if session.stopped is not None else "running"
+def report(session: Session, *, held: bool, configuration: Sequence[str], reproduce: Sequence[str]) -> Report:
+    """Gather the session's values; what is not in its journal is made where files and processes are known.
 
-
-def report(session: Session, configuration: Sequence[str], reproduce: Sequence[str]) -> Report:
-    """Gather the session's values; the two last are made where files and command lines are known."""
+    `held`: a bisector works at it now. One that was killed leaves no word in the journal.
+    """
+    state = "finished" if session.conclusion is not None else "running" if held else "stopped"
     started = session.started
     before, after = _behaviours(session)
     return Report(
         session=session.name,
-        state=state(session),
+        state=state,
         bisector=started.bisector,
         repo=started.settings.repo,
         old=started.old,
@@ -79,7 +76,7 @@ def report(session: Session, configuration: Sequence[str], reproduce: Sequence[s
         question=session.question,
         differing=session.asked.differing if session.asked else (),
         conclusion=session.conclusion,
-        stopped=session.stopped.message if session.stopped else "",
+        stopped=_stopped(session) if state == "stopped" else "",
         before=before,
         after=after,
         visits=tuple(_visit(step, session.question) for step in session.steps),
@@ -88,6 +85,10 @@ def report(session: Session, configuration: Sequence[str], reproduce: Sequence[s
         configuration=tuple(configuration),
         reproduce=tuple(reproduce),
     )
+
+
+def _stopped(session: Session) -> str:
+    return session.stopped.message if session.stopped else "bisector ended without a word: it was killed"
 
 
 def _visit(step: Step, question: Question | None) -> Visit:

@@ -1,0 +1,223 @@
+"""Is the right commit found, whatever the history and the workspace look like, and never a wrong one?"""
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import ONCE, SHORT, Bisector
+from tests.minitree import Break, Edits, MiniTree
+
+STUCK: Edits = {"hits": {"exec-sigtrap": "STUCK"}}
+OK: Edits = {"hits": {"exec-sigtrap": "OK"}}
+
+
+def test_one_of_thirty_commits_is_found_and_certified(tree: MiniTree, bisector: Bisector) -> None:
+    ids = tree.story(30, flip_at=17)
+    ran = bisector.start(tree.path, tree.base, ids[-1])
+    assert (ran.code, ran.culprit) == (0, ids[17]), ran.err
+    assert ran.question == ("exec-sigtrap", "STUCK", "OK")
+    assert ran.conclusion["files"] == ["behaviour.h"]
+    assert ran.tested("old-end") == [tree.base] * 2
+    assert ran.tested("new-end") == [ids[-1]] * 2
+    assert ran.tested("culprit") == [ids[17]] * 3
+    assert ran.tested("parent") == [ids[16]] * 3
+    searched = ran.tested("search")
+    assert len(searched) == len(set(searched)) <= 6
+
+
+def test_no_kernel_is_built_twice(tree: MiniTree, bisector: Bisector) -> None:
+    ids = tree.story(8, flip_at=5)
+    ran = bisector.start(tree.path, tree.base, ids[-1])
+    assert (ran.code, ran.culprit) == (0, ids[5])
+    built = [step["commit"]["id"] for step in ran.steps if step["seconds"]["build"]]
+    assert len(built) == len(set(built))
+    again = [step for step in ran.steps if step["purpose"] in ("culprit", "parent")]
+    assert len(again) == 6
+    assert all(step["seconds"]["build"] == step["seconds"]["checkout"] == 0 for step in again)
+
+
+@pytest.mark.parametrize("at", [0, 5])
+def test_a_culprit_at_the_edge_of_the_range_is_found(at: int, tree: MiniTree, bisector: Bisector) -> None:
+    ids = tree.story(6, flip_at=at)
+    ran = bisector.start(tree.path, tree.base, ids[-1], *ONCE)
+    assert (ran.code, ran.culprit) == (0, ids[at])
+
+
+def test_a_range_of_one_commit_is_certified_without_a_search(tree: MiniTree, bisector: Bisector) -> None:
+    [only] = tree.story(1, flip_at=0)
+    ran = bisector.start(tree.path, tree.base, only)
+    assert (ran.code, ran.culprit) == (0, only)
+    assert ran.tested("search") == []
+    assert len(ran.tested("culprit")) == len(ran.tested("parent")) == 3
+
+
+@pytest.mark.parametrize(("kind", "why"), [("compile", "error: "), ("header", "uint33_t"), ("link", "crc32")])
+def test_an_unbuildable_commit_beside_the_flip_ends_in_a_set_with_reasons(
+    kind: Break, why: str, tree: MiniTree, bisector: Bisector
+) -> None:
+    ids = tree.story(6, 3, edits={2: {"breaks": kind}, 3: {"mends": True} | OK})
+    ran = bisector.start(tree.path, tree.base, ids[-1], *ONCE)
+    assert (ran.code, ran.culprit) == (10, None), ran.err
+    assert set(ran.candidates) == {ids[2], ids[3]}
+    assert why in ran.candidates[ids[2]]
+
+
+def test_a_culprit_that_does_not_build_is_in_the_set(tree: MiniTree, bisector: Bisector) -> None:
+    ids = tree.story(8, 3, edits={3: {"breaks": "compile"} | OK, 6: {"mends": True}})
+    ran = bisector.start(tree.path, tree.base, ids[-1], *ONCE)
+    assert ran.code == 10
+    assert set(ran.candidates) == set(ids[3:7])
+    assert all(ran.candidates.values())
+
+
+def test_unbuildable_commits_away_from_the_flip_do_not_matter(tree: MiniTree, bisector: Bisector) -> None:
+    edits: dict[int, Edits] = {2: {"breaks": "link"}, 5: {"mends": True}, 9: OK}
+    ran = bisector.start(tree.path, tree.base, tree.story(12, 9, edits=edits)[-1], *ONCE)
+    assert (ran.code, ran.conclusion["culprit"]["subject"]) == (0, "mini: change 9 of 12")
+
+
+def test_an_option_that_vanished_is_no_verdict(tree: MiniTree, bisector: Bisector) -> None:
+    lost: Edits = {"drops": ["PERF_EVENTS"]}
+    ids = tree.story(8, 6, edits={2: lost, 5: {"restores": ["PERF_EVENTS"]}, 6: OK})
+    ran = bisector.start(tree.path, tree.base, ids[-1], *ONCE)
+    assert (ran.code, ran.culprit) == (0, ids[6])
+    assert ran.untestable
+    assert all(why.startswith("CONFIG_PERF_EVENTS vanished") for why in ran.untestable.values())
+
+
+@pytest.mark.parametrize(
+    ("mode", "why"),
+    [
+        ("SILENT_BOOT", "boot: SILENT(nothing printed)"),
+        ("SILENT_BEFORE", "boot: SILENT"),
+        ("PANIC_BOOT", "boot: PANIC(the mini kernel was told to)"),
+        ("PANIC_EARLY", "boot: NO_PROBE(nothing printed)"),
+        ('PANIC_DURING("count-watch")', "exec-sigtrap is NORUN, neither"),
+        ('PANIC_DURING("exec-sigtrap")', "exec-sigtrap is PANIC(the mini kernel was told to), neither STUCK nor OK"),
+    ],
+)
+def test_a_kernel_that_dies_otherwise_is_untestable_and_named(
+    mode: str, why: str, tree: MiniTree, bisector: Bisector
+) -> None:
+    dying = tree.commit("mini: dies", mode=mode)
+    healed = tree.commit("mini: healed and changed", mode="NORMAL", hits=OK["hits"])
+    ran = bisector.start(tree.path, tree.base, healed, *ONCE, *SHORT, "--scenario", "exec-sigtrap")
+    assert (ran.code, ran.culprit) == (10, None)
+    assert set(ran.candidates) == {dying, healed}
+    assert why in ran.candidates[dying]
+
+
+def test_commits_that_hang_at_boot_do_not_hide_a_later_change(tree: MiniTree, bisector: Bisector) -> None:
+    ids = tree.story(6, 5, edits={1: {"mode": "SILENT_BOOT"}, 3: {"mode": "NORMAL"}, 5: OK})
+    ran = bisector.start(tree.path, tree.base, ids[-1], *ONCE, *SHORT)
+    assert (ran.code, ran.culprit) == (0, ids[5])
+    assert set(ran.untestable.values()) == {"boot: SILENT(nothing printed)"}
+
+
+def test_a_flaky_culprit_is_never_answered_by_another_commit(tree: MiniTree, bisector: Bisector) -> None:
+    flaky: Edits = {"flake": (50, "exec-sigtrap", "OK")}
+    ids = tree.story(6, 2, edits={2: flaky, 5: {"flake": (0, "exec-sigtrap", "OK")} | OK})
+    ran = bisector.start(tree.path, tree.base, ids[-1], "--confirm-boots", "10")
+    assert ran.code in (15, 16), ran.conclusion
+    assert ran.culprit is None
+
+
+def test_a_merge_in_which_two_sides_meet_is_found_and_both_parents_certified(
+    tree: MiniTree, bisector: Bisector
+) -> None:
+    first = tree.commit("mini: together", hits={"exec-sigtrap": "TOGETHER"})
+    left = tree.commit("mini: left", parents=[first], branch="left", left=True)
+    right = tree.commit("mini: right", parents=[first], branch="right", right=True)
+    merge = tree.commit("Merge branch 'right'", parents=[left, right])
+    last = tree.commit("mini: after", neutral="comment")
+    ran = bisector.start(tree.path, first, last, *ONCE)
+    assert (ran.code, ran.culprit) == (0, merge)
+    assert set(ran.tested("parent")) == {left, right}
+
+
+def test_a_commit_on_a_side_branch_is_found(tree: MiniTree, bisector: Bisector) -> None:
+    main = tree.commit("mini: main", neutral="document")
+    side = tree.commit("mini: side 1", parents=[tree.base], branch="side", neutral="comment")
+    change = tree.commit("mini: side 2", parents=[side], branch="side", **OK)
+    tree.commit("Merge branch 'side'", parents=[main, change])
+    last = tree.commit("mini: after", neutral="string")
+    ran = bisector.start(tree.path, tree.base, last, *ONCE)
+    assert (ran.code, ran.culprit) == (0, change)
+
+
+def test_an_old_end_that_is_no_ancestor_is_replaced_by_the_merge_base(tree: MiniTree, bisector: Bisector) -> None:
+    ids = tree.story(6, flip_at=4)
+    old = tree.commit("mini: stable", parents=[ids[1]], branch="stable", neutral="document")
+    ran = bisector.start(tree.path, old, ids[-1], *ONCE)
+    assert (ran.code, ran.culprit) == (0, ids[4])
+    assert ran.tested("merge-base") == [ids[1]]
+
+
+def criss_cross(tree: MiniTree) -> tuple[str, str, list[str]]:
+    """Two branches that merged each other, so that their tips have two merge bases."""
+    one = tree.commit("mini: one", parents=[tree.base], branch="one", neutral="comment")
+    two = tree.commit("mini: two", parents=[tree.base], branch="two", neutral="string")
+    old = tree.commit("Merge two into one", parents=[one, two], branch="one")
+    crossed = tree.commit("Merge one into two", parents=[two, one], branch="two")
+    ids = [tree.commit(f"mini: two {n}", branch="two", neutral="document") for n in range(3)]
+    assert len(tree.git("merge-base", "--all", old, crossed).split()) == 2
+    return old, crossed, ids
+
+
+def test_two_merge_bases_are_both_tested_and_then_searched(tree: MiniTree, bisector: Bisector) -> None:
+    old, _, ids = criss_cross(tree)
+    change = tree.commit("mini: the change", branch="two", **OK)
+    last = tree.commit("mini: after", branch="two", neutral="comment")
+    ran = bisector.start(tree.path, old, last, *ONCE)
+    assert (ran.code, ran.culprit) == (0, change)
+    assert len(ran.tested("merge-base")) == 2
+    assert ran.tested("parent") == [ids[-1]]
+
+
+def test_a_criss_cross_merge_that_is_the_culprit_is_found(tree: MiniTree, bisector: Bisector) -> None:
+    one = tree.commit("mini: one", branch="one", parents=[tree.base], left=True, hits={"exec-sigtrap": "TOGETHER"})
+    two = tree.commit("mini: two", branch="two", parents=[tree.base], right=True)
+    old = tree.commit("Merge, and back", parents=[one, two], branch="one", right=False)
+    merge = tree.commit("Merge one into two", parents=[two, one], branch="two")
+    last = tree.commit("mini: after", branch="two", neutral="comment")
+    ran = bisector.start(tree.path, old, last, *ONCE)
+    assert (ran.code, ran.culprit) == (0, merge)
+    assert set(ran.tested("parent")) == {one, two}
+
+
+def test_a_merge_base_that_shows_it_ends_the_search(tree: MiniTree, bisector: Bisector) -> None:
+    base = tree.commit("mini: fixed later, on the other side", **OK)
+    new = tree.commit("mini: new", neutral="comment")
+    old = tree.commit("mini: stable", parents=[base], branch="stable", **STUCK)
+    ran = bisector.start(tree.path, old, new, *ONCE)
+    assert (ran.code, ran.conclusion["kind"], ran.culprit) == (14, "merge-base-shows-it", None)
+    assert base[:12] in ran.conclusion["because"]
+
+
+def test_a_user_who_likes_other_line_ends_builds_the_commits_own_bytes(tree: MiniTree, bisector: Bisector) -> None:
+    [new] = tree.story(1, 0)
+    tree.git("config", "core.autocrlf", "true")
+    ran = bisector.start(tree.path, tree.base, new, *ONCE)
+    assert (ran.code, ran.culprit) == (0, new), ran.conclusion
+
+
+def test_a_broken_workspace_is_made_anew(tree: MiniTree, bisector: Bisector) -> None:
+    def behaves() -> bool:
+        [answer] = bisector("test", "--json", "--repo", tree.path, tree.base).lines
+        return bool(answer["steps"][0]["because"] == "boot and probe complete")
+
+    assert behaves()
+    [place] = bisector.state.glob("workspaces/*/0/tree")
+    gitdir = Path((place / ".git").read_text().split()[1])
+    for name in ("index.lock", "HEAD.lock"):
+        (gitdir / name).touch()
+    (place / "init" / "main.c").write_text("changed\n")
+    (place / "junk").mkdir()
+    assert behaves()
+    shutil.rmtree(place)
+    assert behaves()
+    tree.git("worktree", "remove", "--force", "--force", str(place))
+    assert behaves()
+    assert os.listdir(place)

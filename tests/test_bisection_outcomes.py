@@ -1,0 +1,132 @@
+"""Is every kind of change found? One short history each, whose last commit makes the difference."""
+
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+
+import pytest
+
+from tests.conftest import ONCE, SHORT, Bisector, Ran
+from tests.minitree import Edits, MiniTree
+
+STEPS = "stops=handler+0/5/5"
+TOLD = "PANIC(the mini kernel was told to)"
+
+
+def hits(outcome: str) -> Edits:
+    return {"hits": {"exec-sigtrap": outcome}}
+
+
+def stops(facts: str) -> Edits:
+    return {"facts": {"step-into-handler": facts}}
+
+
+FLIPS: dict[str, tuple[Edits, Edits, str, str, str]] = {
+    # before, from the third commit on, scenario, old outcome, new outcome
+    "the loop is mended": ({}, hits("OK"), "exec-sigtrap", "STUCK", "OK"),
+    "the loop begins": (hits("OK"), hits("STUCK"), "exec-sigtrap", "OK", "STUCK"),
+    "the feature appears": (hits("UNSUP"), hits("STUCK"), "exec-sigtrap", "UNSUP(E2BIG)", "STUCK"),
+    "the feature goes": (hits("OK"), hits("UNSUP"), "exec-sigtrap", "OK", "UNSUP(E2BIG)"),
+    "two hits": (hits("OK"), hits("DUP"), "exec-sigtrap", "OK", "DUP(2)"),
+    "flaky within a boot": (hits("OK"), hits("FLAKY"), "exec-sigtrap", "OK", "FLAKY"),
+    "hits are lost": (hits("OK"), hits("LOST"), "exec-sigtrap", "OK", "LOST(1/50)"),
+    "the child is killed": ({}, hits("KILLED"), "exec-sigtrap", "STUCK", "KILLED(5)"),
+    "the child hangs": ({}, hits("HUNG"), "exec-sigtrap", "STUCK", "HUNG"),
+    "the child cannot be killed": ({}, hits("UNKILLABLE"), "exec-sigtrap", "STUCK", "UNKILLABLE"),
+    "the processor dies": ({}, hits("DEAD"), "exec-sigtrap", "STUCK", "UNKILLABLE"),
+    "the program counter moves": (
+        {}, stops("stops=site+4/5/5"), "step-into-handler", "STOPS(handler+0/5/5)", "STOPS(site+4/5/5)"
+    ),
+    "si_code only": (
+        {}, stops("stops=handler+0/5/2"), "step-into-handler", "STOPS(handler+0/5/5)", "STOPS(handler+0/5/2)"
+    ),
+    "a panic while it runs": ({}, {"mode": 'PANIC_DURING("exec-sigtrap")'}, "exec-sigtrap", "STUCK", TOLD),
+    "a panic at boot": ({}, {"mode": "PANIC_BOOT"}, "boot", "OK", TOLD),
+    "a reset without a word": ({}, {"mode": "PANIC_EARLY"}, "boot", "OK", "NO_PROBE(nothing printed)"),
+    "a power-off before the last line": ({}, {"mode": "NO_END"}, "boot", "OK", "CUT_OFF"),
+    "a boot panic is mended": ({"mode": "PANIC_BOOT"}, {"mode": "NORMAL"}, "boot", TOLD, "OK"),
+}  # fmt: skip
+
+# The same, but somebody has to wait for the silence.
+HANGS: dict[str, tuple[Edits, Edits, str, str, str]] = {
+    "silence after the start": (
+        {},
+        {"mode": 'SILENT_DURING("exec-sigtrap")'},
+        "exec-sigtrap",
+        "STUCK",
+        "HUNG(silent)",
+    ),
+    "beats for ever": ({}, {"mode": 'BEATS_FOREVER("exec-sigtrap")'}, "exec-sigtrap", "STUCK", "HUNG(overdue)"),
+    "a silent boot": ({}, {"mode": "SILENT_BOOT"}, "boot", "OK", "SILENT(nothing printed)"),
+    "a boot that falls silent": ({}, {"mode": "SILENT_BEFORE"}, "boot", "OK", "SILENT"),
+    "endless boot messages": ({}, {"mode": "ENDLESS_OUTPUT"}, "boot", "OK", "OVERDUE"),
+    "no power-off": ({}, {"mode": "NO_POWER_OFF"}, "boot", "OK", "NO_POWER_OFF"),
+}
+# The slow ones first, beside which the others run.
+ALL = HANGS | FLIPS
+
+
+@dataclass(frozen=True)
+class Case:
+    """A bisection that ran, and the last two of its three commits; the first was the old end."""
+
+    ran: Ran
+    parent: str
+    culprit: str
+
+
+@pytest.fixture(scope="module")
+def cases(environ: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Future[Case]]]:
+    """All bisections, three at a time: what takes their time is mostly waiting."""
+
+    def case(name: str) -> Case:
+        before, after, *_ = ALL[name]
+        place = tmp_path_factory.mktemp("case")
+        tree = MiniTree.create(place / "linux")
+        first = tree.commit("mini: as it was", **before)
+        parent, culprit = tree.story(2, 1, edits={1: after})
+        here = Bisector(place / "state", environ, place)
+        return Case(here.start(tree.path, first, culprit, *ONCE, *SHORT), parent, culprit)
+
+    with ThreadPoolExecutor(3) as pool:
+        yield {name: pool.submit(case, name) for name in ALL}
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_the_commit_is_found_and_certified(name: str, cases: dict[str, Future[Case]]) -> None:
+    case = cases[name].result()
+    ran = case.ran
+    assert ran.question == ALL[name][2:]
+    assert (ran.code, ran.culprit) == (0, case.culprit), ran.err
+    assert ran.conclusion["kind"] == "found"
+    assert ran.tested("culprit") == [case.culprit]
+    assert ran.tested("parent") == [case.parent]
+
+
+def test_an_oops_that_the_kernel_survives_changes_no_outcome(tree: MiniTree, bisector: Bisector) -> None:
+    ids = tree.story(3, 1, edits={1: {"mode": 'OOPS_DURING("exec-sigtrap")'}})
+    assert bisector.start(tree.path, tree.base, ids[2], *ONCE).code == 11
+
+
+def test_kernel_messages_inside_every_line_change_no_outcome(tree: MiniTree, bisector: Bisector) -> None:
+    ids = tree.story(3, 1, edits={1: {"mode": "NOISE"}})
+    ran = bisector.start(tree.path, tree.base, ids[2], *ONCE)
+    assert (ran.code, ran.conclusion["kind"]) == (11, "ends-agree")
+
+
+def test_forged_lines_change_no_outcome(tree: MiniTree, bisector: Bisector) -> None:
+    ids = tree.story(4, 2, edits={1: {"mode": "FORGED"}, 2: {"hits": {"exec-sigtrap": "OK"}}})
+    ran = bisector.start(tree.path, tree.base, ids[3], *ONCE)
+    assert (ran.code, ran.culprit) == (0, ids[2])
+    assert not ran.untestable
+
+
+def test_a_kernel_that_tells_two_stories_is_no_evidence(tree: MiniTree, bisector: Bisector) -> None:
+    twice: Edits = {"mode": "TWO_STORIES"}
+    ids = tree.story(4, 3, edits={1: twice, 2: {"mode": "NORMAL"}})
+    ran = bisector.start(tree.path, tree.base, ids[3], *ONCE)
+    assert (ran.code, ran.culprit) == (0, ids[3])
+    assert all("two ways" in why for why in ran.untestable.values())
+    end = bisector.start(tree.path, tree.base, ids[1], *ONCE)
+    assert (end.code, end.conclusion["kind"]) == (2, "ends-unfit")
+    assert "two ways" in end.conclusion["because"]

@@ -1,0 +1,223 @@
+"""What is refused, and how does a bisection end that has no commit to name?"""
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import ONCE, SHORT, Bisector, Ran
+from tests.minitree import MiniTree
+
+ASKED = ("--scenario", "exec-sigtrap")
+
+
+def test_ends_that_agree_end_with_11(tree: MiniTree, bisector: Bisector) -> None:
+    ids = tree.story(3, 1, new="STUCK")
+    ran = bisector.start(tree.path, tree.base, ids[-1], *ONCE)
+    assert (ran.code, ran.conclusion["kind"], ran.culprit) == (11, "ends-agree", None)
+    asked = bisector.start(tree.path, tree.base, ids[-1], *ONCE, *ASKED)
+    assert (asked.code, asked.conclusion["because"]) == (11, "exec-sigtrap is STUCK at both ends")
+
+
+def test_a_new_end_that_does_not_show_it_ends_with_12(tree: MiniTree, bisector: Bisector) -> None:
+    ids = tree.story(3, 1)
+    ran = bisector.start(tree.path, tree.base, ids[-1], *ONCE, *ASKED, "--new-outcome", "DUP(2)")
+    assert (ran.code, ran.conclusion["kind"], ran.culprit) == (12, "new-end-does-not-show-it", None)
+
+
+def test_an_old_end_that_shows_it_already_ends_with_13(tree: MiniTree, bisector: Bisector) -> None:
+    ids = tree.story(3, 1, new="STUCK")
+    ran = bisector.start(tree.path, tree.base, ids[-1], *ONCE, *ASKED, "--new-outcome", "STUCK")
+    assert (ran.code, ran.conclusion["kind"], ran.culprit) == (13, "old-end-shows-it", None)
+
+
+def test_a_third_behaviour_in_between_is_no_verdict(tree: MiniTree, bisector: Bisector) -> None:
+    edits = {3: "DUP", 5: "OK"}
+    ids = tree.story(8, 3, edits={at: {"hits": {"exec-sigtrap": word}} for at, word in edits.items()})
+    ran = bisector.start(tree.path, tree.base, ids[-1], *ONCE)
+    assert ran.code == 10
+    assert set(ran.candidates) == set(ids[3:6])
+    assert ran.candidates[ids[4]] == "exec-sigtrap is DUP(2), neither STUCK nor OK"
+
+
+def test_a_scenario_can_be_chosen_where_several_differ(tree: MiniTree, bisector: Bisector) -> None:
+    edits = {1: {"exec-sigtrap": "OK"}, 3: {"watch-oasync": "OK"}}
+    ids = tree.story(5, 1, edits={at: {"hits": hits} for at, hits in edits.items()})
+    first = bisector.start(tree.path, tree.base, ids[-1], *ONCE)
+    assert (first.code, first.culprit) == (0, ids[1])
+    [asked] = [line for line in first.lines if line.get("event") == "question"]
+    assert asked["differing"] == ["exec-sigtrap", "watch-oasync"]
+    chosen = bisector.start(tree.path, tree.base, ids[-1], *ONCE, "--scenario", "watch-oasync")
+    assert (chosen.code, chosen.culprit) == (0, ids[3])
+
+
+@pytest.mark.parametrize("end", ["old", "new"])
+def test_an_end_that_makes_no_kernel_ends_with_2(end: str, tree: MiniTree, bisector: Bisector) -> None:
+    broken = tree.commit("mini: broken", breaks="compile")
+    last = tree.commit("mini: mended", mends=True, hits={"exec-sigtrap": "OK"})
+    ends = (broken, last) if end == "old" else (tree.base, broken)
+    ran = bisector.start(tree.path, *ends, *ONCE)
+    assert (ran.code, ran.conclusion["kind"], ran.culprit) == (2, "ends-unfit", None)
+    assert f"the {end} end makes no kernel" in ran.conclusion["because"]
+
+
+def test_an_end_that_never_reaches_the_scenario_ends_with_2(tree: MiniTree, bisector: Bisector) -> None:
+    silent = tree.commit("mini: silent", mode="SILENT_BOOT")
+    ran = bisector.start(tree.path, tree.base, silent, *ONCE, *SHORT, *ASKED)
+    assert (ran.code, ran.conclusion["kind"]) == (2, "ends-unfit")
+
+
+def test_an_end_that_is_not_steady_ends_with_16(tree: MiniTree, bisector: Bisector) -> None:
+    flaky = tree.commit("mini: flaky", flake=(50, "exec-sigtrap", "OK"))
+    ran = bisector.start(tree.path, tree.base, flaky, "--end-boots", "10", *ASKED)
+    assert (ran.code, ran.conclusion["kind"], ran.culprit) == (16, "below-confidence", None)
+
+
+def refused(bisector: Bisector, repo: Path, old: str, new: str) -> str:
+    """Start what must be refused before anything is built; return the one sentence."""
+    ran = bisector.start(repo, old, new)
+    assert ran.code == 2, ran.err
+    [failure] = ran.lines
+    assert failure["command"] == "error"
+    assert failure["exit_code"] == 2
+    assert failure["hint"]
+    assert failure["message"] in ran.err
+    assert not bisector.sessions
+    return str(failure["message"])
+
+
+def test_the_same_commit_twice_is_refused(tree: MiniTree, bisector: Bisector) -> None:
+    assert "both ends are the commit" in refused(bisector, tree.path, tree.base, "main")
+
+
+def test_swapped_ends_are_refused(tree: MiniTree, bisector: Bisector) -> None:
+    ids = tree.story(2, 1)
+    assert "is in the history of the old end" in refused(bisector, tree.path, ids[1], tree.base)
+
+
+@pytest.mark.parametrize("revision", ["no-such-tag", "", "0" * 40, "main:Makefile", "main^{tree}", "a b\n"])
+def test_what_is_no_commit_is_refused(revision: str, tree: MiniTree, bisector: Bisector) -> None:
+    assert repr(revision) in refused(bisector, tree.path, tree.base, revision)
+
+
+@pytest.mark.parametrize("revision", ["-n", "--all", "--output=/tmp/bisector-was-here"])
+def test_a_revision_is_never_taken_for_an_option(revision: str, tree: MiniTree, bisector: Bisector) -> None:
+    ran = bisector("start", "--json", "--repo", tree.path, f"--old={tree.base}", f"--new={revision}")
+    assert ran.code == 2
+    assert "is not a revision" in ran.lines[0]["message"]
+    assert not Path("/tmp/bisector-was-here").exists()
+
+
+def test_histories_without_a_common_commit_are_refused(tree: MiniTree, bisector: Bisector) -> None:
+    other = tree.commit("mini: another root", parents=[], branch="other", files={"a": "a\n"})
+    assert "no common ancestor" in refused(bisector, tree.path, tree.base, other)
+
+
+def test_a_directory_that_is_no_repository_is_refused(tmp_path: Path, bisector: Bisector) -> None:
+    (tmp_path / "plain").mkdir()
+    assert "is not a git repository" in refused(bisector, tmp_path / "plain", "a", "b")
+    assert "is not a git repository" in refused(bisector, tmp_path / "missing", "a", "b")
+
+
+def test_a_repository_without_commits_is_refused(tmp_path: Path, tree: MiniTree, bisector: Bisector) -> None:
+    tree.git("init", "-q", str(tmp_path / "empty"))
+    assert "no commit 'HEAD'" in refused(bisector, tmp_path / "empty", "HEAD", "main")
+
+
+def test_a_history_that_is_no_kernel_is_an_unfit_end(tree: MiniTree, bisector: Bisector) -> None:
+    old = tree.commit("no kernel", parents=[], branch="other", files={"a": "a\n"})
+    new = tree.commit("no kernel either", branch="other", files={"a": "b\n"})
+    ran = bisector.start(tree.path, old, new)
+    assert (ran.code, ran.conclusion["kind"]) == (2, "ends-unfit")
+
+
+# -- what our machine fails to do, in whole sessions ---------------------------------------------------
+
+
+def wrapper(tmp_path: Path, bisector: Bisector, program: str, script: str) -> None:
+    """Put a script before a program of that name; REAL stands for the program."""
+    place = tmp_path / "bin" / program
+    place.parent.mkdir(exist_ok=True)
+    real = shutil.which(program)
+    assert real
+    place.write_text("#!/bin/sh\n" + script.replace("REAL", real))
+    place.chmod(0o755)
+    bisector.env["PATH"] = f"{place.parent}:{os.environ['PATH']}"
+
+
+def failed(bisector: Bisector, ran: Ran, why: str) -> None:
+    """See that our machine's failure is told as such, and that nothing became a verdict of it."""
+    assert ran.code == 20, ran.err
+    assert ran.lines[-1]["exit_code"] == 20
+    assert why in ran.lines[-1]["message"]
+    assert ran.culprit is None
+    assert not ran.untestable
+    if bisector.sessions:
+        assert bisector.journal[-1]["event"] == "stopped"
+        assert not [line for line in bisector.journal if line["event"] == "conclusion"]
+
+
+def test_a_qemu_that_does_not_start_is_tried_again_and_is_no_verdict(
+    tree: MiniTree, bisector: Bisector, tmp_path: Path
+) -> None:
+    ids, flag = tree.story(4, 2), tmp_path / "broken"
+    script = f'case "$*" in *--version*) ;; *) echo x >> {flag}; [ $(wc -l < {flag}) -lt 4 ] || exit 1;; esac\n'
+    wrapper(tmp_path, bisector, "qemu-system-aarch64", script + 'exec REAL "$@"\n')
+    ran = bisector.start(tree.path, tree.base, ids[-1], *ONCE)
+    failed(bisector, ran, "qemu-system-aarch64 ended with exit code 1")
+    assert len(ran.steps) == 3
+    assert ran.err.count("trying again") == 2
+    wrapper(tmp_path, bisector, "qemu-system-aarch64", 'exec REAL "$@"\n')
+    done = bisector("resume", "--json")
+    assert (done.code, done.culprit) == (0, ids[2])
+    steps = bisector("log", "--json").steps
+    assert len(steps) == len({(step["commit"]["id"], step["purpose"]) for step in steps})
+
+
+@pytest.mark.parametrize(
+    ("said", "why"),
+    [
+        ("aarch64-linux-gnu-gcc: fatal error: Killed signal terminated program cc1", "ran out of memory"),
+        ("/tmp/cc.s: fatal error: closing dependency file: No space left on device", "the disk is full"),
+    ],
+)
+def test_a_compiler_that_our_machine_stopped_is_no_verdict(
+    said: str, why: str, tree: MiniTree, bisector: Bisector, tmp_path: Path
+) -> None:
+    [new] = tree.story(1, 0)
+    bisector("test", "--repo", tree.path, tree.base)  # so that the probe is compiled
+    script = f'case "$*" in *--version*|*-static*) exec REAL "$@";; esac; echo "{said}" >&2; exit 1\n'
+    wrapper(tmp_path, bisector, "aarch64-linux-gnu-gcc", script)
+    failed(bisector, bisector.start(tree.path, tree.base, new, *ONCE, "--no-ccache"), why)
+
+
+@pytest.mark.parametrize(
+    "program", ["git", "make", "aarch64-linux-gnu-gcc", "aarch64-linux-gnu-ld", "qemu-system-aarch64", "setpriv"]
+)
+def test_a_missing_program_is_no_verdict(program: str, tree: MiniTree, bisector: Bisector, tmp_path: Path) -> None:
+    [new] = tree.story(1, 0)
+    place = tmp_path / "bin"
+    place.mkdir()
+    for directory in ("/usr/local/bin", "/usr/bin", "/bin"):
+        for found in Path(directory).iterdir():
+            if found.name != program and not (place / found.name).exists():
+                (place / found.name).symlink_to(found)
+    bisector.env["PATH"] = str(place)
+    ran = bisector.start(tree.path, tree.base, new, *ONCE, "--no-ccache")
+    failed(bisector, ran, f"{program}")
+
+
+def test_a_kernel_that_is_not_the_built_one_is_no_verdict(tree: MiniTree, bisector: Bisector) -> None:
+    other = tree.commit("mini: says that it is another", mode="WRONG_BUILD_ID", hits={"exec-sigtrap": "OK"})
+    failed(bisector, bisector.start(tree.path, tree.base, other, *ONCE), "the running kernel's build id is")
+
+
+def test_a_state_directory_that_make_cannot_use_is_refused_by_name(
+    tree: MiniTree, tmp_path: Path, bisector: Bisector
+) -> None:
+    # Linux's Makefile: "source directory cannot contain spaces or colons".
+    bisector.state = tmp_path / "with spaces"
+    ran = bisector.start(tree.path, tree.base, tree.story(1, 0)[0], *ONCE)
+    assert ran.code == 2
+    assert "spaces" in ran.lines[-1]["message"]
