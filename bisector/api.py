@@ -65,14 +65,34 @@ def _work(
             if resumed:
                 # Whoever held it until now may have gone on, or have come to the end.
                 session.catch_up(journal.read(session.directory))
+                _same_programs(session)
                 emit(book.append(Resumed(bisector=__version__)))
             started = session.started
             with opening.bench(started.settings, session.directory, state, started.new, warn) as bench:
                 return Bisection(book, repository, bench, emit).proceed()
+        except OSError as error:
+            failure = _as_host_error(error)
+            _note_stop(book, Stopped(why="failed", message=failure.message, hint=failure.hint), emit)
+            raise failure from error
         except BisectorError as error:
             why = "interrupted" if isinstance(error, Interrupted) else "failed"
             _note_stop(book, Stopped(why=why, message=error.message, hint=error.hint), emit)
             raise
+
+
+def _same_programs(session: Session) -> None:
+    """Refuse to go on with another compiler or QEMU: two halves of a search would not be comparable."""
+    now = opening.versions(session.started.settings)
+    for name in ("compiler", "qemu"):
+        before = session.started.versions.get(name)
+        if now[name] != before:
+            raise UserError(f"the {name} is now {now[name]}, the session began with {before}", "start a new session")
+
+
+def _as_host_error(error: OSError) -> HostError:
+    """What the disk or the system refused us anywhere: our machine's failure."""
+    where = f"{error.filename}: " if error.filename else ""
+    return HostError(f"{where}{error.strerror or error}", "mend that, then resume")
 
 
 def _note_stop(book: Journal, stopped: Stopped, emit: Emit) -> None:
@@ -85,6 +105,8 @@ def _note_stop(book: Journal, stopped: Stopped, emit: Emit) -> None:
 
 def _check_ends(repository: Repository, old: Commit, new: Commit) -> None:
     """Refuse ends between which nothing can be searched. Raises UserError."""
+    if repository.is_shallow():
+        raise UserError(f"{repository.path} is a shallow clone: its history is cut", "git fetch --unshallow")
     if old.id == new.id:
         raise UserError(f"both ends are the commit {old.short}", "--old and --new must differ")
     bases = repository.merge_bases(old, new)
@@ -107,8 +129,11 @@ def test(
     opening.require_plain(state)
     opening.versions(settings)
     directory = state / "tests" / opening.new_name()
-    with opening.bench(settings, directory, state, commits[0], warn) as bench:
-        return [_tested(bench, commit, tell) for commit in commits]
+    try:
+        with opening.bench(settings, directory, state, commits[0], warn) as bench:
+            return [_tested(bench, commit, tell) for commit in commits]
+    except OSError as error:
+        raise _as_host_error(error) from error
 
 
 def _tested(bench: step.Bench, commit: Commit, tell: Callable[[Commit, str, int], None]) -> Step:
@@ -144,9 +169,9 @@ def session(state: Path, prefix: str | None) -> Session:
 
 
 def report(session: Session) -> values.Report:
-    """Return the session's report."""
+    """Return the session's report, also on a machine that could not run it."""
     settings, directory = session.started.settings, session.directory
-    made, vm = opening.recipe(settings), opening.machine(settings)
+    made, vm = opening.recipe(settings), opening.machine(settings, here=False)
     commands: list[str] = []
     culprits = _decisive(session, Purpose.CULPRIT)
     for side, taken in [("before", t) for t in _decisive(session, Purpose.PARENT)] + [("after", t) for t in culprits]:

@@ -12,6 +12,8 @@ from bisector.host import console
 from bisector.model import Ending, Kernel, Limits, Transcript
 
 _PANIC = re.compile(r"Kernel panic - not syncing")
+# QEMU's last word when somebody sends it a signal; it then exits with 0, as after a power-off.
+_ENDED_BY_US = re.compile(r"qemu-system-\S+: terminating on signal \d+")
 _ENDINGS = {
     console.Stop.CLOSED: Ending.POWERED_OFF,
     console.Stop.NO_MARK: Ending.OVERDUE,
@@ -58,11 +60,11 @@ class Machine:
 def boot(machine: Machine, kernel: Kernel, *, initramfs: Path, nonce: str, limits: Limits, log: Path) -> Transcript:
     """Boot the kernel once, with `log` as the record of every byte. Raises HostError if QEMU fails."""
     heard = console.listen(machine.argv(kernel.image, str(initramfs)), log=log, limits=limits, mark=f"@bsct {nonce} ")
-    if heard.code not in (0, None):
-        # The kernel cannot choose QEMU's exit code: power-off and -no-reboot's reset both give 0.
-        said = heard.text.strip().splitlines()[-1:] or ["no word"]
+    said = (heard.text.strip().splitlines() or ["no word"])[-1]
+    if heard.code not in (0, None) or (heard.code == 0 and _ENDED_BY_US.match(said)):
+        # No kernel does that: power-off and -no-reboot's reset both end QEMU with 0 and without this word.
         raise HostError(
-            f"{machine.architecture.qemu} ended with exit code {heard.code}: {said[0][:200]}",
+            f"{machine.architecture.qemu} ended with exit code {heard.code}: {said[:200]}",
             f"see {log}",
             transient=True,
         )

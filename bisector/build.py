@@ -10,11 +10,12 @@ from __future__ import annotations
 import os
 import re
 import shutil
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from bisector import kconfig
+from bisector import buildlog, kconfig
 from bisector.arches import Architecture
 from bisector.errors import HostError
 from bisector.host import elf, process
@@ -29,56 +30,11 @@ _REPRODUCIBLE = {
 # Where tinyconfig's result is kept, to tell what the fragments changed. Not `tiny.config`: that is the name of
 # a make target which tinyconfig calls, and a file of that name would make it "up to date", silently.
 TINY = "tinyconfig.result"
+MARK = ".bisector-builds-here"
 # Seconds: a clean build of the tiny kernel takes 3 to 6 minutes on two cores; defconfig's hours are not ours.
 CONFIG_SECONDS, BUILD_SECONDS = 600.0, 4 * 3600.0
 # One object, as kbuild says it: "  CC      kernel/fork.o".
 _OBJECT = re.compile(r"\s{2}(?:CC|AS|LD|AR|HOSTCC|OBJCOPY)\s+(?:\[M\]\s+)?\S+")
-
-# What a log says when it was our machine and not the commit. All anchored to the line's end or to who says it,
-# since compilers quote source lines, and those may hold any words. Measured: gcc's driver says "Killed signal
-# terminated program cc1" when the OOM killer took cc1, make says "Killed" when it took make's own child.
-_DOCTOR = "bisector doctor says what is missing"
-_HEADERS, _TOOL = "host headers are missing", "a build tool is missing"
-_OURS: tuple[tuple[re.Pattern[str], str, str, bool], ...] = (
-    (re.compile(r": No space left on device\W*$"), "the disk is full", "make room, then resume", False),
-    (re.compile(r": Disk quota exceeded\W*$"), "the disk quota is used up", "make room, then resume", False),
-    (re.compile(r": Read-only file system\W*$"), "the file system is read-only", "", False),
-    (re.compile(r": Input/output error\W*$"), "the disk reports an input/output error", "", False),
-    (
-        re.compile(
-            r": fatal error: Killed signal terminated|^Killed$|\] Killed$|^\S*sh: .*\bKilled\b|: [Oo]ut of memory"
-            r"|: virtual memory exhausted|: Cannot allocate memory\W*$"
-        ),
-        "a compiler was killed or ran out of memory",
-        "use fewer --jobs, or free memory",
-        True,
-    ),
-    (re.compile(r": fatal error: (?:openssl|libelf|gelf)\S*: No such file"), _HEADERS, _DOCTOR, False),
-    # A name without a slash: a program of the machine's. A path is a script of the commit's own.
-    (re.compile(r"^(?:/\S*/)?(?:ba|da)?sh: (?:line )?\d+: [^/\s]+: (?:command )?not found"), _TOOL, _DOCTOR, False),
-    (
-        re.compile(r"^make\S*: [^/\s]*(?:gcc|clang|ld|bison|flex|bc): No such file"),
-        _TOOL,
-        _DOCTOR,
-        False,
-    ),
-    (re.compile(r"error trying to exec '\S+': "), "the compiler is not whole", "install it again", False),
-)
-# The first line that says why, in the order in which compilers, assemblers, linkers and kbuild say it.
-_ERRORS = re.compile(
-    r"^\S+?:\d+(?::\d+)?:\s*(?:fatal )?error: .*"
-    r"|^ERROR: .*"
-    r"|^.*: error: .*"
-    r"|^\S+:\d+: (?:Error|syntax error|unknown|invalid)\b.*"
-    r"|^\S*ld\S*: .*(?:undefined reference|multiple definition|cannot find|undefined symbol|duplicate symbol).*"
-    r"|^\S*ld\S*: .*(?:region|overflow).*"
-    r"|^\S+: undefined reference to .*"
-    r"|^\S+:\(\S+\): undefined reference to .*"
-    r"|^Error: .*"
-    r"|^\*\*\* .*"
-)
-_QUOTED = re.compile(r"\s*\d* \|")
-_MAKE_ERROR = re.compile(r"^make(?:\[\d+\])?: \*\*\* .*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,20 +72,17 @@ class Recipe:
         return kept | cached | _REPRODUCIBLE | {"LC_ALL": "C"}
 
 
-def fresh_config(recipe: Recipe, tree: Path, objects: Path, log: Path) -> str | BrokenBuild | None:
-    """Make `.config` afresh; return its text, or None if make failed (the log says why).
+def fresh_config(recipe: Recipe, tree: Path, objects: Path, log: Path) -> str | None:
+    """Make `.config` afresh; return its text, or None if make failed (the log says why). Raises HostError.
 
     An equal .config keeps its time stamp: kbuild would otherwise read every Kconfig file once more.
     """
     config = objects / ".config"
     before = (config.read_bytes(), config.stat()) if config.exists() else None
     for target in ("tinyconfig", "olddefconfig"):
-        done = process.run(
-            recipe.make(tree, objects, target),
-            env=recipe.environment(tree),
-            log=log,
-            seconds=CONFIG_SECONDS,
-        )
+        argv, environment = recipe.make(tree, objects, target), recipe.environment(tree)
+        done = process.run(argv, env=environment, log=log, seconds=CONFIG_SECONDS)
+        _in_time(done, CONFIG_SECONDS, log)
         if done.code != 0 or not config.exists():
             return None
         if target == "tinyconfig":
@@ -140,6 +93,14 @@ def fresh_config(recipe: Recipe, tree: Path, objects: Path, log: Path) -> str | 
     if before is not None and before[0] == text:
         os.utime(config, ns=(before[1].st_atime_ns, before[1].st_mtime_ns))
     return text.decode(errors="backslashreplace")
+
+
+def _in_time(done: process.Finished, seconds: float, log: Path) -> None:
+    if done.overdue:
+        raise HostError(f"make did not end within {seconds / 60:.0f} minutes", f"see {log}")
+    if done.code >= 126:
+        # 126, 127: make could not be run; more: it died of a signal. make's own failures are 1 and 2.
+        raise HostError(f"make ended with exit code {done.code}", f"see {log}", transient=done.code > 127)
 
 
 def kernel(
@@ -154,12 +115,59 @@ def kernel(
 ) -> Kernel | BrokenBuild:
     """Build the commit that is checked out in `tree`; keep image, System.map and .config below `into`.
 
-    `on_object` is told how many objects were made so far. Raises HostError if our machine failed.
+    A failure is the commit's only if it happens twice, with the same first error. `on_object` is told how
+    many objects were made so far. Raises HostError if our machine failed.
     """
     log.unlink(missing_ok=True)
+    with _whole(objects):
+        first = _attempt(recipe, commit, tree, objects, log, recipe.jobs, on_object)
+        if isinstance(first, BrokenBuild) and not first.because.startswith("CONFIG_"):
+            second = _attempt(recipe, commit, tree, objects, log, 1, on_object)
+            if second != first:
+                said = "nothing" if second is None else second.because
+                raise HostError(
+                    f"make failed ({first.because}), and with one job it said: {said}", f"see {log}", transient=True
+                )
+    return first or _kept(recipe, commit, objects, into)
+
+
+@contextmanager
+def _whole(objects: Path) -> Iterator[None]:
+    """Mark that make is writing objects, and empty the directory if the mark is still there from before.
+
+    make deletes what it was writing when it is ended by a signal, but not when the power goes.
+    """
+    mark = objects / MARK
+    if mark.exists():
+        emptied(objects)
+    mark.touch()
+    try:
+        yield
+    finally:
+        # Also after an error: process.run has ended make in order. Only our own death leaves the mark.
+        mark.unlink(missing_ok=True)
+
+
+def emptied(objects: Path) -> None:
+    """Make the object directory empty."""
+    shutil.rmtree(objects, ignore_errors=True)
+    objects.mkdir(parents=True, exist_ok=True)
+
+
+def _attempt(
+    recipe: Recipe,
+    commit: Commit,
+    tree: Path,
+    objects: Path,
+    log: Path,
+    jobs: int,
+    on_object: Callable[[int], None],
+) -> BrokenBuild | None:
+    """Configure and make once; return why it failed, None if it did not."""
+    begin = log.stat().st_size if log.exists() else 0
     config = fresh_config(recipe, tree, objects, log)
-    if not isinstance(config, str):
-        return broken(commit, log, tree)
+    if config is None:
+        return broken(commit, log, tree, begin)
     if (gone := kconfig.lost(recipe.options, config)) is not None:
         return BrokenBuild(commit.id, f"{gone.name} vanished (needed: {gone.who})")
     made = 0
@@ -170,18 +178,19 @@ def kernel(
             made += 1
             on_object(made)
 
-    done = process.run(
-        recipe.make(tree, objects, recipe.architecture.image),
-        env=recipe.environment(tree),
-        log=log,
-        seconds=BUILD_SECONDS,
-        on_line=count,
-    )
-    if done.overdue:
-        raise HostError(f"make did not end within {BUILD_SECONDS / 3600:.0f} hours", f"see {log}")
+    argv = replace(recipe, jobs=jobs).make(tree, objects, recipe.architecture.image)
+    done = process.run(argv, env=recipe.environment(tree), log=log, seconds=BUILD_SECONDS, on_line=count)
+    _in_time(done, BUILD_SECONDS, log)
     if done.code != 0:
-        return broken(commit, log, tree)
-    return _kept(recipe, commit, objects, into)
+        return broken(commit, log, tree, begin)
+    if buildlog.skewed(_lines(log, begin)):
+        emptied(objects)
+        raise HostError(
+            "make found files that are newer than this machine's clock",
+            "the objects were thrown away; set the clock, then resume",
+            transient=True,
+        )
+    return None
 
 
 def _kept(recipe: Recipe, commit: Commit, objects: Path, into: Path) -> Kernel | BrokenBuild:
@@ -212,28 +221,19 @@ def _kept(recipe: Recipe, commit: Commit, objects: Path, into: Path) -> Kernel |
     )
 
 
-def broken(commit: Commit, log: Path, tree: Path) -> BrokenBuild:
+def _lines(log: Path, begin: int) -> list[str]:
+    """Return the log's lines from a byte on, without our own commands."""
+    with log.open("rb") as stream:
+        stream.seek(begin)
+        text = stream.read().decode(errors="backslashreplace")
+    return [line for line in text.splitlines() if not line.startswith("$ ")]
+
+
+def broken(commit: Commit, log: Path, tree: Path, begin: int = 0) -> BrokenBuild:
     """Read from a failed build's log why it failed. Raises HostError if it was our machine.
 
-    Paths below `tree` are told as the commit has them (ccache makes them relative to the object directory).
+    `begin`: the byte at which this attempt's lines begin. Paths below `tree` are told as the commit has them
+    (ccache makes them relative to the object directory).
     """
-    with log.open(errors="backslashreplace") as stream:
-        lines = [line.rstrip("\n") for line in stream]
-    for line in lines:
-        # Our own command, and the source lines that compilers quote ("  12 | …"), accuse nobody.
-        if line.startswith("$ ") or _QUOTED.match(line):
-            continue
-        for pattern, message, hint, transient in _OURS:
-            if pattern.search(line):
-                raise HostError(f"{message}: {line.strip()}", hint, transient=transient)
-    because = first_error(lines).replace(f"{tree}/", "").replace(f"../{tree.name}/", "")
-    return BrokenBuild(commit.id, because)
-
-
-def first_error(lines: Sequence[str]) -> str:
-    """Return the first line that says why a build failed, make's own complaint if no better one is there."""
-    for pattern in (_ERRORS, _MAKE_ERROR):
-        for line in lines:
-            if pattern.match(line) and not line.startswith("$ ") and not _QUOTED.match(line):
-                return line.strip()[:300]
-    return "make failed without saying why"
+    because = buildlog.because(_lines(log, begin))
+    return BrokenBuild(commit.id, because.replace(f"{tree}/", "").replace(f"../{tree.name}/", ""))

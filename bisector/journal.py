@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import fcntl
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TextIO
 
 import msgspec
 
@@ -153,19 +155,28 @@ def is_held(directory: Path) -> bool:
     return False
 
 
+def _locked(lock: TextIO) -> bool:
+    """Take the lock; a `status` that asks whether it is held has it for a moment, so try for half a second."""
+    for _ in range(50):
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return True
+        except BlockingIOError:
+            time.sleep(0.01)
+    return False
+
+
 @contextmanager
 def held(directory: Path) -> Iterator[None]:
     """Hold the session against a second bisector. Raises UserError that names the holder's process."""
     path = directory / "lock"
     with path.open("a+") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
+        if not _locked(lock):
             lock.seek(0)
             raise UserError(
                 f"session {directory.name} is held by process {lock.read().strip() or '?'}",
                 "wait for it, or end it",
-            ) from error
+            )
         lock.truncate(0)
         lock.write(f"{os.getpid()}\n")
         lock.flush()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 _COMMIT_ID = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?")
 
@@ -240,10 +240,3 @@ class Conclusion:
     culprit: Commit | None = None
     candidates: tuple[Candidate, ...] = ()
     files: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Host:
-    """The programs that made the observations: name -> version line."""
-
-    versions: dict[str, str] = field(default_factory=dict)

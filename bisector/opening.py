@@ -78,10 +78,11 @@ def recipe(settings: Settings) -> build.Recipe:
     )
 
 
-def machine(settings: Settings) -> Machine:
-    """Return this session's virtual machine. Raises UserError if KVM is asked for and cannot be."""
+def machine(settings: Settings, *, here: bool = True) -> Machine:
+    """Return this session's virtual machine. Raises UserError if it shall run `here` on KVM and cannot."""
     row = architecture(settings.arch)
-    if settings.accel == "kvm" and (os.uname().machine != row.host_machine or not os.access("/dev/kvm", os.W_OK)):
+    able = os.uname().machine == row.host_machine and os.access("/dev/kvm", os.W_OK)
+    if here and settings.accel == "kvm" and not able:
         raise UserError(f"there is no KVM for {row.name} on this host", "leave out --accel kvm: emulation works")
     return Machine(row, settings.accel, settings.cpu)
 

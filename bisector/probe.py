@@ -16,7 +16,7 @@ from bisector.scenarios import BY_NAME, OK, UnreadableFacts, unsupported
 
 _PANIC = re.compile(r"Kernel panic - not syncing: (.*)")
 # What differs from boot to boot in a panic's text: addresses, process ids, times, offsets.
-_VOLATILE = re.compile(r"0x[0-9a-f]+|\b[0-9a-f]{8,}\b|\d+")
+_VOLATILE = re.compile(r"(?P<said>exitcode=0x[0-9a-f]+)|0x[0-9a-f]+|\b[0-9a-f]{8,}\b|\d+")
 _BROKEN_OFF = {
     Ending.SILENT: Outcome("HUNG", "silent"),
     Ending.OVERDUE: Outcome("HUNG", "overdue"),
@@ -136,7 +136,8 @@ def _panic(text: str) -> tuple[str, str]:
     if match is None:
         return "", ""
     line = text[text.rfind("\n", 0, match.start()) + 1 : match.end()].strip()
-    return _VOLATILE.sub("#", match[1].strip())[:80].replace("(", "[").replace(")", "]"), line[:400]
+    reason = _VOLATILE.sub(lambda found: found["said"] or "#", match[1].strip())
+    return reason[:80].replace("(", "[").replace(")", "]"), line[:400]
 
 
 def _judged(runs: Sequence[_Run], running: _Run | None, transcript: Transcript) -> list[Reading]:

@@ -53,7 +53,7 @@ class Bisection:
             return olds
         candidates = self._search(question, olds)
         if len(candidates) > 1:
-            return self._among(candidates)
+            return self._among(question, candidates)
         return self._confirmed(question, self.repository.read(candidates[0]))
 
     # -- the ends --------------------------------------------------------------------------------------
@@ -142,33 +142,38 @@ class Bisection:
         return {taken.commit.id: taken.verdict for taken in searched if taken.verdict is not None}
 
     def _answer(self, commit_id: str, question: Question, olds: Sequence[str]) -> Verdict:
-        """Test the commit that git's child asks for, unless the journal has its verdict."""
-        known = self._marks().get(commit_id)
-        if known is not None:
-            return known
+        """Test the commit that git's child asks for."""
         left = len(self._open(self.bench.workspace.git, olds))
         taken = self._take(self.repository.commit(commit_id), Purpose.SEARCH, question, left)
         assert taken.verdict is not None
         return taken.verdict
 
-    def _among(self, candidates: Sequence[str]) -> Conclusion:
+    def _among(self, question: Question, candidates: Sequence[str]) -> Conclusion:
+        """Confirm the edges of the set: its first new commit, and the old ones that it grows from."""
         reasons = {taken.commit.id: taken.because for taken in self.session.steps if taken.purpose is Purpose.SEARCH}
-        first, *others = candidates
         # rev-list gives the newest first, and that is the one marked new: all others are its ancestors.
+        first, *others = map(self.repository.read, candidates)
+        below = {parent for commit in (first, *others) for parent in commit.parents} - set(candidates)
+        olds = [self.repository.read(parent) for parent in sorted(below)]
         return confirm.among(
-            self.repository.read(first), {self.repository.read(commit): reasons[commit] for commit in others}
+            first, {commit: reasons[commit.id] for commit in others}, olds, self._fresh(question, first, olds)
         )
 
     # -- confirming ------------------------------------------------------------------------------------
 
     def _confirmed(self, question: Question, culprit: Commit) -> Conclusion:
-        """Boot the culprit and every parent afresh, on the kernels that were built."""
+        """Build the culprit and every parent from nothing, and boot them afresh."""
         parents = [self.repository.read(parent) for parent in culprit.parents]
+        steps = self._fresh(question, culprit, parents)
+        return confirm.conclude(culprit, parents, steps, self.repository.files(culprit))
+
+    def _fresh(self, question: Question, culprit: Commit, olds: Sequence[Commit]) -> dict[str, list[Step]]:
+        """Return the confirming steps of the first commit that is new, and of the last that are old."""
         boots = self.settings.confirm_boots
         steps = {culprit.id: self._tested(culprit, Purpose.CULPRIT, boots, question)}
-        for parent in parents:
-            steps[parent.id] = self._tested(parent, Purpose.PARENT, boots, question)
-        return confirm.conclude(culprit, parents, steps, self.repository.files(culprit))
+        for old in olds:
+            steps[old.id] = self._tested(old, Purpose.PARENT, boots, question)
+        return steps
 
     # -- steps -----------------------------------------------------------------------------------------
 
@@ -182,10 +187,19 @@ class Bisection:
             return [taken for taken in self.session.steps if (taken.commit.id, taken.purpose) == (commit.id, purpose)]
 
         while len(done()) < times and not any(taken.broken for taken in done()):
-            self._take(commit, purpose, question)
+            confirming = purpose in (Purpose.CULPRIT, Purpose.PARENT)
+            self._take(commit, purpose, question, clean=confirming and not done())
         return done()
 
-    def _take(self, commit: Commit, purpose: Purpose, question: Question | None, left: int | None = None) -> Step:
+    def _take(
+        self,
+        commit: Commit,
+        purpose: Purpose,
+        question: Question | None,
+        left: int | None = None,
+        *,
+        clean: bool = False,
+    ) -> Step:
         """Take one step and put it into the journal."""
 
         last = ("", 0.0)
@@ -209,7 +223,7 @@ class Bisection:
                 )
             )
 
-        taken = step.take(self.bench, commit, purpose, question, tell)
+        taken = step.take(self.bench, commit, purpose, question, tell, clean=clean)
         self._record(Tested(step=taken))
         return taken
 

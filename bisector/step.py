@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -65,10 +66,15 @@ class Bench:
         return home / f"{commit.short}.{what}-{max(numbers, default=0) + 1}.log"
 
 
-def take(bench: Bench, commit: Commit, purpose: Purpose, question: Question | None, tell: Tell) -> Step:
-    """Test one commit once. Raises HostError if our machine failed, after the retries."""
+def take(
+    bench: Bench, commit: Commit, purpose: Purpose, question: Question | None, tell: Tell, *, clean: bool = False
+) -> Step:
+    """Test one commit once. Raises HostError if our machine failed, after the retries.
+
+    `clean`: build it once more from nothing; what was built before must have been the very same kernel.
+    """
     started = time.monotonic()
-    made, checked_out, built = _made(bench, commit, tell)
+    made, checked_out, built = _made_clean(bench, commit, tell) if clean else _made(bench, commit, tell)
     logs = [str(path) for path in [bench.directory / "logs" / f"{commit.short}.build.log"] if path.exists()]
     if isinstance(made, BrokenBuild):
         found, because = verdict.judge_build(made)
@@ -98,22 +104,48 @@ def _made(bench: Bench, commit: Commit, tell: Tell) -> tuple[Kernel | BrokenBuil
     kept = bench.known.get(commit.id)
     if isinstance(kept, BrokenBuild) or (kept is not None and Path(kept.image).exists()):
         return kept, 0.0, 0.0
+    return _make(bench, commit, tell, bench.workspace.objects)
+
+
+def _made_clean(bench: Bench, commit: Commit, tell: Tell) -> tuple[Kernel | BrokenBuild, float, float]:
+    """Build the commit from nothing and compare. An incremental build that went wrong ends here, not in a name.
+
+    Builds are the same bit for bit, so whatever spoiled the objects (a clock that was set back, a power cut,
+    another program in the directory) shows in the build id.
+    """
+    before = bench.known.get(commit.id)
+    if isinstance(before, BrokenBuild):
+        return before, 0.0, 0.0
+    nothing = bench.workspace.objects.with_name("clean")
+    build.emptied(nothing)
+    made, checked_out, built = _make(bench, commit, tell, nothing)
+    shutil.rmtree(nothing, ignore_errors=True)
+    if before is not None and (isinstance(made, BrokenBuild) or made.build_id != before.build_id):
+        build.emptied(bench.workspace.objects)
+        raise HostError(
+            f"{commit.short} built from nothing is not the kernel that was built in the search",
+            "something spoiled the objects or the kept kernel; they were thrown away: start a new session",
+        )
+    return made, checked_out, built
+
+
+def _make(bench: Bench, commit: Commit, tell: Tell, objects: Path) -> tuple[Kernel | BrokenBuild, float, float]:
     started = time.monotonic()
     tell("checking out", 0)
     _retrying(bench, lambda: checkout.check_out(bench.workspace, commit))
     checked_out = time.monotonic()
     tell("building", 0)
-    made = _retrying(bench, lambda: _built(bench, commit, tell))
+    made = _retrying(bench, lambda: _built(bench, commit, tell, objects))
     bench.known[commit.id] = made
     return made, checked_out - started, time.monotonic() - checked_out
 
 
-def _built(bench: Bench, commit: Commit, tell: Tell) -> Kernel | BrokenBuild:
+def _built(bench: Bench, commit: Commit, tell: Tell, objects: Path) -> Kernel | BrokenBuild:
     return build.kernel(
         bench.recipe,
         commit,
         tree=bench.workspace.tree,
-        objects=bench.workspace.objects,
+        objects=objects,
         into=bench.directory / "kernels" / commit.short,
         log=bench.log(commit, "build"),
         on_object=lambda made: tell("building", made),

@@ -97,8 +97,8 @@ def test_a_log_that_says_nothing_is_told_as_that(tmp_path: Path) -> None:
     assert broken(tmp_path, "  CC      init/main.o\n").because == "make failed without saying why"
 
 
-def test_our_own_command_is_never_the_reason() -> None:
-    assert build.first_error(["$ make x: error: y", "make: *** [a] Error 1"]) == "make: *** [a] Error 1"
+def test_our_own_command_is_never_the_reason(tmp_path: Path) -> None:
+    assert broken(tmp_path, "$ make x: error: y\nmake: *** [a] Error 1\n").because == "make: *** [a] Error 1"
 
 
 def test_a_reason_is_cut_to_a_line_that_can_be_read(tmp_path: Path) -> None:

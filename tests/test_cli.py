@@ -70,7 +70,7 @@ def test_doctor_works_on_a_machine_with_nothing_installed(bisector: Bisector, tm
     (tmp_path / "bin").mkdir()
     bisector.env["PATH"] = str(tmp_path / "bin")
     empty = bisector("doctor", "--json")
-    assert empty.code == 20
+    assert empty.code == 2
     assert not any(check["found"] for check in empty.lines[0]["checks"])
     assert "apt-get install" in empty.lines[0]["remedy"]
     assert "MISSING" in bisector("doctor").out

@@ -113,7 +113,8 @@ def test_a_parent_that_was_never_booted_names_no_culprit() -> None:
 
 
 def test_candidates_of_a_search_are_told_newest_first_with_their_reasons() -> None:
-    made = confirm.among(CULPRIT, {PARENT: "does not build", SIDE: "boot: SILENT"})
+    fresh = {CULPRIT.id: steps(CULPRIT, NEW, NEW)}
+    made = confirm.among(CULPRIT, {PARENT: "does not build", SIDE: "boot: SILENT"}, [], fresh)
     assert [(candidate.commit, candidate.because) for candidate in made.candidates] == [
         (CULPRIT, "the first commit that shows it; what came before could not be tested"),
         (PARENT, "does not build"),

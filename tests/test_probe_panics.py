@@ -20,7 +20,7 @@ def test_a_panic_before_the_probe_is_the_boot_s_with_its_reason_and_line() -> No
     boot = Boot()
     boot.kernel(PANIC)
     reading = probe.read(boot.transcript(Ending.PANICKED, heard=False)).reading("boot")
-    assert str(reading.outcome) == "PANIC(Attempted to kill init! exitcode=#)"
+    assert str(reading.outcome) == "PANIC(Attempted to kill init! exitcode=0x0000000b)"
     assert reading.lines == (PANIC,)
 
 
@@ -29,7 +29,7 @@ def test_a_panic_during_a_scenario_is_the_scenario_s() -> None:
     boot.say("start scenario=step-svc ms=300")
     boot.kernel(PANIC)
     seen = probe.read(boot.transcript(Ending.PANICKED))
-    assert str(seen.reading("step-svc").outcome) == "PANIC(Attempted to kill init! exitcode=#)"
+    assert str(seen.reading("step-svc").outcome) == "PANIC(Attempted to kill init! exitcode=0x0000000b)"
     assert str(seen.reading("boot").outcome) == "OK"
 
 

@@ -40,11 +40,17 @@ def range_(tree: MiniTree, tmp_path: Path) -> Range:
     return Range(tree, tmp_path / "worktree")
 
 
-def aborts(at: Range, line: str, env: dict[str, str] | None = None) -> None:
+def aborts(at: Range, line: str, *descriptors: int) -> None:
     """Let git run the line, and see it give up without a verdict."""
     argv = ["git", "bisect", "run", "sh", "-c", line]
     done = subprocess.run(
-        argv, cwd=at.git.path, env=environment() | (env or {}), capture_output=True, text=True, check=False
+        argv,
+        cwd=at.git.path,
+        env=environment(),
+        pass_fds=descriptors,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode not in (0, 2), done.stdout
     assert "first" not in done.stdout.lower().replace("running", "")
@@ -52,53 +58,59 @@ def aborts(at: Range, line: str, env: dict[str, str] | None = None) -> None:
 
 
 @contextmanager
-def listening(path: Path, reply: bytes) -> Iterator[None]:
-    """A session that gives one answer of ours."""
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as server:
-        server.bind(str(path))
-        server.listen(1)
+def listening(reply: bytes) -> Iterator[int]:
+    """A session that gives one answer of ours (`%` is the commit that was asked for); the child's descriptor."""
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
 
-        def serve() -> None:
-            line, _ = server.accept()
-            with line:
-                line.makefile("rb").readline()
-                line.sendall(reply)
+    def serve() -> None:
+        with ours:
+            asked = ours.makefile("rb").readline().strip()
+            ours.sendall(reply.replace(b"%", asked))
 
-        thread = threading.Thread(target=serve, daemon=True)
-        thread.start()
-        yield
-        thread.join(10)
-
-
-def test_a_child_whose_session_is_gone_aborts(range_: Range, tmp_path: Path) -> None:
-    aborts(range_, gitrun.shell_line(str(tmp_path / "no-socket")))
+    thread = threading.Thread(target=serve, daemon=True)
+    thread.start()
+    with theirs:
+        theirs.set_inheritable(True)
+        yield theirs.fileno()
+    thread.join(10)
 
 
-def test_a_child_that_lost_its_session_in_the_middle_aborts(range_: Range, tmp_path: Path) -> None:
-    with listening(tmp_path / "ask", b""):
-        aborts(range_, gitrun.shell_line(str(tmp_path / "ask")))
+def test_a_child_whose_session_is_gone_aborts(range_: Range) -> None:
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+    ours.close()
+    with theirs:
+        theirs.set_inheritable(True)
+        aborts(range_, gitrun.shell_line(theirs.fileno()), theirs.fileno())
 
 
-@pytest.mark.parametrize("reply", [b"good\n", b"\n", b"OLD\n", b"0\n", b"ol"])
-def test_a_child_that_hears_nonsense_aborts(reply: bytes, range_: Range, tmp_path: Path) -> None:
-    with listening(tmp_path / "ask", reply):
-        aborts(range_, gitrun.shell_line(str(tmp_path / "ask")))
+@pytest.mark.parametrize("reply", [b"", b"% good\n", b"\n", b"% OLD\n", b"% 0\n", b"% ol", b"old\n", b"0000 old\n"])
+def test_a_child_that_hears_nonsense_aborts(reply: bytes, range_: Range) -> None:
+    with listening(reply) as descriptor:
+        aborts(range_, gitrun.shell_line(descriptor), descriptor)
+
+
+def test_a_child_that_hears_an_answer_takes_it(range_: Range) -> None:
+    # Without this the tests around it could pass because nothing ever gets through.
+    with listening(b"% old\n") as descriptor:
+        line = gitrun.shell_line(descriptor)
+        done = subprocess.run(["sh", "-c", line], cwd=range_.git.path, pass_fds=(descriptor,), check=False)
+    assert done.returncode == 0
 
 
 def test_a_python_error_in_the_child_aborts(range_: Range, tmp_path: Path) -> None:
     broken = tmp_path / "child.py"
     broken.write_text("import no_such_module\n")
-    aborts(range_, gitrun.shell_line("ask").replace(child.__file__, str(broken)))
+    aborts(range_, gitrun.shell_line(99).replace(child.__file__, str(broken)))
 
 
 def test_a_usage_error_of_the_child_aborts(range_: Range) -> None:
-    aborts(range_, gitrun.shell_line("ask").replace(" -I ", " --no-such-option "))
-    aborts(range_, gitrun.shell_line("ask").replace(" ask;", ";"))
-    aborts(range_, gitrun.shell_line("ask").replace(child.__file__, "/no/such/child.py"))
+    aborts(range_, gitrun.shell_line(99).replace(" -I ", " --no-such-option "))
+    aborts(range_, gitrun.shell_line(99).replace(" 99;", ";"))
+    aborts(range_, gitrun.shell_line(99).replace(child.__file__, "/no/such/child.py"))
 
 
 def test_a_missing_interpreter_aborts(range_: Range) -> None:
-    aborts(range_, gitrun.shell_line("ask").replace(sys.executable, "/no/such/python"))
+    aborts(range_, gitrun.shell_line(99).replace(sys.executable, "/no/such/python"))
 
 
 @pytest.mark.parametrize("signal", ["KILL", "TERM", "SEGV", "INT"])
@@ -106,7 +118,7 @@ def test_a_killed_child_aborts(signal: str, range_: Range, tmp_path: Path) -> No
     killed = tmp_path / "python"
     killed.write_text(f"#!/bin/sh\nkill -{signal} $$\n")
     killed.chmod(0o755)
-    aborts(range_, gitrun.shell_line("ask").replace(sys.executable, str(killed)))
+    aborts(range_, gitrun.shell_line(99).replace(sys.executable, str(killed)))
 
 
 @pytest.mark.parametrize("code", [0, 1, 2, 93, 124, 125, 126, 127, 128, 255])
@@ -114,7 +126,7 @@ def test_no_exit_code_of_another_program_is_a_verdict(code: int, range_: Range, 
     other = tmp_path / "python"
     other.write_text(f"#!/bin/sh\nexit {code}\n")
     other.chmod(0o755)
-    aborts(range_, gitrun.shell_line("ask").replace(sys.executable, str(other)))
+    aborts(range_, gitrun.shell_line(99).replace(sys.executable, str(other)))
 
 
 def test_a_child_killed_while_the_session_works_is_our_machines_failure(range_: Range, tmp_path: Path) -> None:

@@ -55,6 +55,7 @@ def main() -> None:
     forget_callers_git()
     for wanted in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(wanted, _interrupt)
+    context: click.Context | None = None
     try:
         # Not cli.main(): click would end the process itself where our output is closed.
         with cli.make_context("bisector", sys.argv[1:]) as context:
@@ -66,14 +67,14 @@ def main() -> None:
         code = USER
     except click.ClickException as error:
         command = error.ctx.command_path if isinstance(error, click.UsageError) and error.ctx else "bisector"
-        code = _failed(error.format_message(), f"{command} --help shows how", USER)
+        code = _failed(context, error.format_message(), f"{command} --help shows how", USER)
     except BrokenPipeError:
         code = 0  # whoever read what we print has read enough
     except BisectorError as error:
-        code = _failed(error.message, error.hint, _code(error))
+        code = _failed(context, error.message, error.hint, _code(error))
     except Exception as error:
         traceback.print_exc()
-        code = _failed(f"bisector itself failed: {error!r}", "please report the lines above", HOST)
+        code = _failed(context, f"bisector itself failed: {error!r}", "please report the lines above", HOST)
     _leave(code or 0)
 
 
@@ -92,12 +93,12 @@ def _code(error: BisectorError) -> int:
     return USER if isinstance(error, UserError) else HOST
 
 
-def _failed(message: str, hint: str, code: int) -> int:
+def _failed(context: click.Context | None, message: str, hint: str, code: int) -> int:
     """Say what failed on standard error, and as the last JSON line where JSON was asked for."""
     print(f"bisector: {harmless.line(message)}", file=sys.stderr)
     if hint:
         print(f"  {harmless.line(hint)}", file=sys.stderr)
-    if "--json" in sys.argv:
+    if "--json" in sys.argv or (context is not None and context.obj):
         with suppress(BrokenPipeError):
             Printer(True).value(answers.Failure(message=message, hint=hint, exit_code=code))
     return code

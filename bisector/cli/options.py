@@ -26,13 +26,29 @@ def _load(context: click.Context, _: click.Parameter, path: Path | None) -> None
     assert isinstance(group, click.Group)
     options = [one for command in group.commands.values() for one in command.params if isinstance(one, click.Option)]
     known = {name.removeprefix("--"): one.name for one in options for name in one.opts if one.name}
-    context.default_map = config.read(path, {key: value for key, value in known.items() if key != "config"})
+    read = config.read(path, {key: value for key, value in known.items() if key != "config"})
+    several = {one.name for one in options if one.multiple}
+    context.default_map = {
+        key: [value] if key in several and isinstance(value, str) else value for key, value in read.items()
+    }
+
+
+def _note_json(context: click.Context, _: click.Parameter, as_json: bool) -> bool:
+    # For the error that may come before anything else is known: see `cli.main`.
+    context.find_root().obj = as_json
+    return as_json
 
 
 def common(command: F) -> F:
     """Give a command the options that every command has."""
     for option in (
-        click.option("--json", "as_json", is_flag=True, help="One JSON object, or one event a line, on stdout."),
+        click.option(
+            "--json",
+            "as_json",
+            is_flag=True,
+            callback=_note_json,
+            help="JSON on standard output.",
+        ),
         click.option("--state", type=click.Path(path_type=Path), default=None, help="Directory of the sessions."),
         click.option(
             "--config",

@@ -10,8 +10,9 @@ import click
 from bisector import answers, api, doctor, events
 from bisector.arches import architecture
 from bisector.cli.options import common, state_directory
-from bisector.cli.printing import HOST, Printer
+from bisector.cli.printing import USER, Printer
 from bisector.display import Display, table
+from bisector.errors import UserError
 from bisector.journal import NAME
 from bisector.report import harmless, values
 from bisector.report.markdown import markdown
@@ -36,7 +37,7 @@ def doctor_command(as_json: bool, state: Path | None, arch: str, cross_compile: 
         rows = [[check.name, _said(check), check.needed_for] for check in checks]
         table(sys.stdout, ["what", "found", "needed for"], rows)
         print(f"\n{mends}" if mends else "\nNothing is missing.")
-    return HOST if any(check.required and not check.found for check in checks) else 0
+    return USER if any(check.required and not check.found for check in checks) else 0
 
 
 def _said(check: doctor.Check) -> str:
@@ -102,7 +103,11 @@ def list_command(as_json: bool, state: Path | None) -> int:
     home = state_directory(state)
     briefs = []
     for name in api.session_names(home):
-        found = api.session(home, name)
+        try:
+            found = api.session(home, name)
+        except UserError as error:
+            briefs.append(answers.Brief(name, "unreadable", "", "", 0, error.message))
+            continue
         made = api.report(found)
         briefs.append(answers.Brief(name, made.state, found.started.at, made.repo, len(found.steps), headline(made)))
     if as_json:

@@ -17,6 +17,8 @@ from bisector.model import Limits
 
 # How long one read may wait before the clocks are looked at again, in seconds.
 TICK = 0.25
+# A look at the clocks that comes this much late means that we did not run: Ctrl-Z, a swapping or suspended host.
+SLEPT = 2.0
 
 
 class Stop(enum.Enum):
@@ -72,7 +74,8 @@ def _spawn(argv: Sequence[str]) -> pexpect.spawn[str]:
     except pexpect.ExceptionPexpect as error:
         raise HostError(f"cannot start {argv[0]}: {error}", "bisector doctor says what is missing") from error
     # pexpect's defaults sleep 0.1 s in each of several places, for terminals with a person in front.
-    child.delayafterclose = child.delayafterterminate = 0.01
+    for sleeper in (child, child.ptyproc):  # type: ignore[attr-defined]
+        sleeper.delayafterclose = sleeper.delayafterterminate = 0.01
     return child
 
 
@@ -97,36 +100,45 @@ def _hear(
 ) -> _Heard:
     blocks: list[str] = []
     size, marked, tail = 0, None, ""
-    last = started
-    stop = Stop.CLOSED
-    while True:
+    looked = last = started
+    stop = None
+    while stop is None:
+        block = _read(child)
         now = time.monotonic()
-        broken = _broken(limits, now - started, now - last, marked, size)
-        if broken is not None:
-            stop = broken
-            break
-        try:
-            block = child.read_nonblocking(size=1 << 16, timeout=TICK)
-        except pexpect.TIMEOUT:
-            continue
-        except pexpect.EOF:
-            break
-        sink.write(block)
-        sink.flush()
-        blocks.append(block)
-        size += len(block)
-        last = time.monotonic()
-        if marked is None:
-            # The mark may be torn between two blocks.
-            if mark in tail + block:
-                marked = last - started
+        if now - looked > SLEPT:
+            # We were stopped or starved, not the guest silent: that time counts against no limit.
+            started, last = started + now - looked, last + now - looked
+        looked = now
+        if block is None:
+            stop = Stop.CLOSED
+        elif block:
+            sink.write(block)
+            sink.flush()
+            blocks.append(block)
+            size, last = size + len(block), now
+            if marked is None and mark in tail + block:  # the mark may be torn between two blocks
+                marked = now - started
             tail = (tail + block)[-len(mark) :]
+            stop = _broken(limits, now - started, 0.0, marked, size)
+        else:
+            # Only once no byte waits any more may a limit be said to be broken.
+            stop = _broken(limits, now - started, now - last, marked, size)
     if stop is Stop.CLOSED:
         # The pty closes a moment before the child is gone; pexpect's own wait() has no deadline.
         deadline = time.monotonic() + process.GRACE
         while child.isalive() and time.monotonic() < deadline:
             time.sleep(0.005)
     return _Heard("".join(blocks), stop, marked)
+
+
+def _read(child: pexpect.spawn[str]) -> str | None:
+    """Return what waits to be read, "" if nothing came for TICK seconds, None at the end."""
+    try:
+        return child.read_nonblocking(size=1 << 16, timeout=TICK)
+    except pexpect.TIMEOUT:
+        return ""
+    except pexpect.EOF:
+        return None
 
 
 def _broken(limits: Limits, elapsed: float, silent: float, marked: float | None, size: int) -> Stop | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import selectors
 import shlex
@@ -44,9 +45,7 @@ def bound_to_us(argv: Sequence[str]) -> list[str]:
 # not do: it ends its recipes' shells, and their compilers run on. make is asked first, so that it deletes the
 # target that it was writing; whoever is left is killed.
 _KEEPER = """
-trap 'trap "" TERM; kill -TERM 0
-for i in 1 2 3 4 5 6 7 8 9 10; do kill -0 "$child" 2>/dev/null || break; sleep 0.1; done
-kill -KILL 0' TERM
+trap 'trap "" TERM; kill -TERM 0; (sleep 1; kill -KILL 0) & wait "$child"; kill -KILL 0' TERM
 "$@" &
 child=$!
 wait "$child"
@@ -58,11 +57,11 @@ def kept(argv: Sequence[str]) -> list[str]:
     return bound_to_us(["sh", "-c", _KEEPER, "keeper", *argv])
 
 
-def printable(argv: Sequence[str], env: Mapping[str, str] | None = None, cwd: Path | None = None) -> str:
+def printable(argv: Sequence[str], env: Mapping[str, str] | None = None) -> str:
     """Return the command as one line that a person can paste into a shell."""
     words = [f"{key}={shlex.quote(value)}" for key, value in sorted((env or {}).items())]
     words += [shlex.quote(word) for word in argv]
-    return (f"cd {shlex.quote(str(cwd))} && " if cwd else "") + " ".join(words)
+    return " ".join(words)
 
 
 def end_group(leader: int, reap: Callable[[], object], *, grace: float = GRACE) -> None:
@@ -89,11 +88,14 @@ def require(program: str, path: str | None = None) -> None:
 
 @contextmanager
 def logging(log: Path) -> Iterator[None]:
-    """Make a HostError of what goes wrong with a log: a disk that is full or read-only."""
+    """Make a HostError of what goes wrong at starting a program and writing its log."""
     try:
         yield
     except OSError as error:
-        raise HostError(f"cannot write {log}: {error.strerror}", "make room or mend the disk, then resume") from error
+        passing = error.errno in (errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE)
+        what = "cannot start a program" if passing else f"cannot write {log}"
+        hint = "" if passing else "make room or mend the disk, then resume"
+        raise HostError(f"{what}: {error.strerror}", hint, transient=passing) from error
 
 
 def output(argv: Sequence[str], *, env: Mapping[str, str] | None = None, seconds: float = 60) -> str:
@@ -118,7 +120,6 @@ def run(
     env: Mapping[str, str],
     log: Path,
     seconds: float,
-    cwd: Path | None = None,
     on_line: Callable[[str], None] | None = None,
 ) -> Finished:
     """Run a command to its end or deadline, standard output and error appended to `log`.
@@ -129,11 +130,10 @@ def run(
     require(argv[0], env.get("PATH"))
     started = time.monotonic()
     with logging(log), log.open("ab") as sink:
-        sink.write(f"$ {printable(argv, env, cwd)}\n".encode())
+        sink.write(f"$ {printable(argv, env)}\n".encode())
         sink.flush()
         child = subprocess.Popen(
             kept(argv),
-            cwd=cwd,
             env=dict(env),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -158,26 +158,44 @@ def _copy(
 ) -> bool:
     """Copy the child's output until it closes (True) or the deadline passes (False)."""
     assert child.stdout is not None
-    written, rest = 0, b""
-    with selectors.DefaultSelector() as selector, child.stdout:
-        selector.register(child.stdout, selectors.EVENT_READ)
-        while True:
-            left = deadline - time.monotonic()
-            if left <= 0 or (not selector.select(left)):
-                return False
-            block = os.read(child.stdout.fileno(), 1 << 16)
-            if not block:
-                break
-            if written < LOG_BYTES:
-                sink.write(block)
-                sink.flush()
-            written += len(block)
-            *lines, rest = (rest + block).split(b"\n")
-            rest = rest[-4096:]
-            for line in lines if on_line else ():
-                assert on_line is not None
-                on_line(line.decode(errors="backslashreplace"))
-    with suppress(subprocess.TimeoutExpired):
-        child.wait(max(0.0, deadline - time.monotonic()))
-        return True
+    copy = _Copy(sink, on_line)
+    gone = os.pidfd_open(child.pid)
+    try:
+        with selectors.DefaultSelector() as selector, child.stdout:
+            selector.register(child.stdout, selectors.EVENT_READ)
+            selector.register(gone, selectors.EVENT_READ)
+            while (left := deadline - time.monotonic()) > 0:
+                ready = {key.fileobj for key, _ in selector.select(left)}
+                if child.stdout in ready:
+                    if not copy.block(os.read(child.stdout.fileno(), 1 << 16)):
+                        child.wait(max(0.01, deadline - time.monotonic()))
+                        return True
+                elif gone in ready:
+                    # It ended, and all it said is read. What holds the pipe is a child that it left behind.
+                    return True
+    except subprocess.TimeoutExpired:
+        return False
+    finally:
+        os.close(gone)
     return False
+
+
+class _Copy:
+    """The log's writer: each block is in the file before its lines are looked at."""
+
+    def __init__(self, sink: IO[bytes], on_line: Callable[[str], None] | None) -> None:
+        self._sink, self._on_line = sink, on_line
+        self._written, self._rest = 0, b""
+
+    def block(self, block: bytes) -> bool:
+        """Take one block; False for the empty one at the end."""
+        if self._written < LOG_BYTES:
+            self._sink.write(block)
+            self._sink.flush()
+        self._written += len(block)
+        *lines, rest = (self._rest + block).split(b"\n")
+        self._rest = rest[-4096:]
+        for line in lines if self._on_line else ():
+            assert self._on_line is not None
+            self._on_line(line.decode(errors="backslashreplace"))
+        return bool(block)

@@ -19,6 +19,7 @@ os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")
 import git
 
 from bisector.errors import HostError, UserError
+from bisector.host import process
 from bisector.model import Commit, Verdict
 
 # In our worktrees: no hooks, background repacking or fsmonitor of the user's, files as the commit has them to the
@@ -27,6 +28,7 @@ _CONFIG = {
     "core.hooksPath": os.devnull,
     "core.fsmonitor": "false",
     "core.autocrlf": "false",
+    "core.sparseCheckout": "false",
     "submodule.recurse": "false",
     "gc.auto": "0",
     "advice.detachedHead": "false",
@@ -40,6 +42,8 @@ _ENVIRONMENT = {
     "GIT_OPTIONAL_LOCKS": "0",
     "LC_ALL": "C",
 }
+# Seconds for one git command; the longest seen is the first checkout of a kernel, 40 s on a busy machine.
+SECONDS = 1800.0
 _FORMAT = "%H%x00%s%x00%an <%ae>%x00%aI%x00%cI%x00%P"
 _MARK = re.compile(r"^# (old|new|skip): \[([0-9a-f]{40,64})\]", re.MULTILINE)
 _MARKS = {"old": Verdict.OLD, "new": Verdict.NEW, "skip": Verdict.UNTESTABLE}
@@ -75,6 +79,7 @@ class Repository:
     """One git repository: the user's, or a worktree of ours."""
 
     def __init__(self, path: Path) -> None:
+        process.require("git")
         try:
             self._repo = git.Repo(path, search_parent_directories=True)
         except (git.InvalidGitRepositoryError, git.NoSuchPathError) as error:
@@ -83,10 +88,15 @@ class Repository:
         self.path = Path(self._repo.working_tree_dir or self._repo.git_dir).resolve()
 
     def _git(self, *words: str) -> str:
-        try:
-            said = str(self._repo.git.execute(["git", *words], env=_ENVIRONMENT, stdout_as_string=True))
-        except git.GitCommandNotFound as error:
-            raise HostError("git is not installed", "bisector doctor says what is missing") from error
+        said = str(
+            self._repo.git.execute(
+                # A git that outlived us would check out under the feet of the next session.
+                ["setpriv", "--pdeathsig", "KILL", "--", "git", *words],
+                env=_ENVIRONMENT,
+                stdout_as_string=True,
+                kill_after_timeout=SECONDS,
+            )
+        )
         # GitPython keeps bytes that are no UTF-8 as lone surrogates, which no file of ours can hold.
         return said.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
@@ -115,9 +125,10 @@ class Repository:
         found, subject, author, author_date, commit_date, parents = shown.split("\0")
         return Commit(found, subject, author, author_date, commit_date, tuple(parents.split()))
 
-    def is_ancestor(self, older: Commit, newer: Commit) -> bool:
-        """Tell whether `newer` has `older` in its history; a commit is its own ancestor."""
-        return self.merge_bases(older, newer) == [older.id]
+    def is_shallow(self) -> bool:
+        """Tell whether the history is cut: its oldest commits then have parents that are not here."""
+        with _failing_as_ours():
+            return self._git("rev-parse", "--is-shallow-repository") == "true"
 
     def merge_bases(self, one: Commit, other: Commit) -> list[str]:
         """Return the ids of all best common ancestors, [] if there are none."""
@@ -162,11 +173,11 @@ class Repository:
 
     def break_own_locks(self) -> None:
         """Remove the lock files that a killed git left in this worktree of ours; only its holder may call."""
-        for name in ("index.lock", "HEAD.lock"):
-            Path(self._repo.git_dir, name).unlink(missing_ok=True)
+        for lock in Path(self._repo.git_dir).rglob("*.lock"):
+            lock.unlink(missing_ok=True)
 
     def check_out(self, commit: Commit) -> None:
-        """Make this worktree's files those of the commit, whatever a killed checkout or a build left."""
+        """Make this worktree's tracked files those of the commit, whatever a killed checkout left of them."""
         with _failing_as_ours():
             self._git("checkout", "--quiet", "--force", "--detach", commit.id)
 

@@ -15,7 +15,6 @@ import shlex
 import socket
 import subprocess
 import sys
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
@@ -41,76 +40,79 @@ def run(tree: Repository, answer: Answer, log: Path) -> None:
     Raises HostError if git or its child ended in any other way than by finding nothing left to ask; what
     `answer` raises passes through, with git ended before.
     """
-    with tempfile.TemporaryDirectory(prefix="bisector-") as place, log.open("ab") as sink:
-        path = os.path.join(place, "ask")
-        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as server:
-            server.bind(path)
-            server.listen(1)
+    # A pair, and not a path: nothing is left behind when we are killed, and nobody else can reach it.
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+    with ours, log.open("ab") as sink:
+        with theirs:
             running = subprocess.Popen(
-                process.bound_to_us(["git", "bisect", "run", "sh", "-c", shell_line(path)]),
+                process.bound_to_us(["git", "bisect", "run", "sh", "-c", shell_line(theirs.fileno())]),
                 cwd=tree.path,
                 env=environment(),
                 stdin=subprocess.DEVNULL,
                 stdout=sink,
                 stderr=sink,
                 start_new_session=True,
+                pass_fds=(theirs.fileno(),),
             )
-            try:
-                _serve(server, running, answer)
-            finally:
-                process.end_group(running.pid, running.poll)
-                running.wait()
+        try:
+            _serve(ours, running, answer)
+        finally:
+            process.end_group(running.pid, running.poll)
+            running.wait()
     # 0: found; 2: only untestable commits are left. Both are checked against the refs by the caller.
     if running.returncode not in (0, 2):
-        raise HostError(f"git bisect run ended with exit code {running.returncode}", f"see {log}", transient=False)
+        raise HostError(f"git bisect run ended with exit code {running.returncode}", f"see {log}")
 
 
-def shell_line(path: str) -> str:
+def shell_line(descriptor: int) -> str:
     """Return what git runs: the child, and the translation of its exit code for git."""
-    words = [sys.executable, "-I", "-S", child.__file__, path]
+    words = [sys.executable, "-I", "-S", child.__file__, str(descriptor)]
     cases = " ".join(f"{child.CODES[verdict.value.encode()]}) exit {code};;" for verdict, code in GIT_CODES.items())
     return f"{shlex.join(words)}; case $? in {cases} *) exit {ABORT};; esac"
 
 
-def _serve(server: socket.socket, running: subprocess.Popen[bytes], answer: Answer) -> None:
-    """Answer the child's questions until git ends."""
+def _serve(ours: socket.socket, running: subprocess.Popen[bytes], answer: Answer) -> None:
+    """Answer the children's questions, one after the other, until git ends."""
     gone = os.pidfd_open(running.pid)
     try:
         with selectors.DefaultSelector() as selector:
-            selector.register(server, selectors.EVENT_READ, data="asked")
+            selector.register(ours, selectors.EVENT_READ, data="asked")
             selector.register(gone, selectors.EVENT_READ, data="gone")
             while True:
                 ready = [key.data for key, _ in selector.select(THINKING)]
                 if not ready:
                     raise HostError(f"git bisect run was silent for {THINKING:.0f} s")
-                if "asked" in ready:
-                    _answer_one(server, answer)
-                elif "gone" in ready:
+                if "gone" in ready:
                     return
+                if not _answered(ours, answer):
+                    # git's end closes the line a moment before git is gone.
+                    selector.unregister(ours)
     finally:
         os.close(gone)
 
 
-def _answer_one(server: socket.socket, answer: Answer) -> None:
-    line, _ = server.accept()
-    with line:
-        line.settimeout(LINE)
-        try:
-            asked = line.makefile("rb").readline().decode("ascii", "replace").strip()
-        except OSError as error:
-            raise HostError(f"the child of git bisect run said nothing: {error}") from error
-        said = answer(asked).value
-        try:
-            line.sendall(said.encode() + b"\n")
-        except OSError as error:
-            # The verdict is in the journal; a resumed session gives it to git again.
-            raise HostError(f"the child of git bisect run is gone: {error}") from error
+def _answered(ours: socket.socket, answer: Answer) -> bool:
+    """Answer one question; False if the line was closed without one."""
+    ours.settimeout(LINE)
+    try:
+        asked = b""
+        while not asked.endswith(b"\n"):
+            block = ours.recv(256)
+            if not block:
+                return False
+            asked += block
+        commit = asked.decode("ascii", "replace").strip()
+        ours.sendall(f"{commit} {answer(commit).value}\n".encode())
+    except OSError as error:
+        # A verdict that did not arrive is in the journal; a resumed session gives it to git again.
+        raise HostError(f"the child of git bisect run is gone: {error}") from error
+    return True
 
 
 def left(tree: Repository, olds: Sequence[str], marks: Mapping[str, Verdict]) -> list[str]:
     """Return the commits that the marks leave as candidates: newest first, the *new* one included.
 
-    Raises HostError if git's refs have no *new* commit, or if there are candidates that nobody tested.
+    Raises HostError if git's refs have no *new* commit, or several.
     """
     news = [commit for commit, found in marks.items() if found is Verdict.NEW]
     if len(news) != 1:
