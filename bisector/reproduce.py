@@ -40,4 +40,5 @@ def build_anew(recipe: Recipe, machine: Machine, session: Path, repo: str, commi
         make("olddefconfig"),
         make(recipe.architecture.image),
         boot,
+        f'git -C {printable([repo])} worktree remove --force "$TREE"',
     )

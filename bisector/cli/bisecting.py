@@ -27,7 +27,13 @@ from bisector.scenarios import BY_NAME, SCENARIOS
 @building
 @click.option("--old", "--good", "old", required=True, metavar="REV", help="A commit with the old behaviour.")
 @click.option("--new", "--bad", "new", required=True, metavar="REV", help="A later one with the new behaviour.")
-@click.option("--scenario", type=click.Choice(list(BY_NAME)), default=None, help="What to look at.")
+@click.option(
+    "--scenario",
+    type=click.Choice(list(BY_NAME)),
+    metavar="NAME",
+    default=None,
+    help="What to look at: see the README.",
+)
 @click.option("--old-outcome", default=None, metavar="OUTCOME", help="What the old end must show.")
 @click.option("--new-outcome", default=None, metavar="OUTCOME", help="What the new end must show.")
 @click.option("--end-boots", type=click.IntRange(1), default=2, show_default=True, help="Boots of each end.")

@@ -79,6 +79,9 @@ def building(command: F) -> F:
             click.option("--boot-limit", type=float, default=60, show_default=True, help="Seconds to the probe."),
             click.option("--silence-limit", type=float, default=20, show_default=True, help="Seconds of silence."),
             click.option("--total-limit", type=float, default=180, show_default=True, help="Seconds of a boot."),
+            click.option(
+                "--output-limit", type=float, default=16, show_default=True, help="MiB that a boot may print."
+            ),
         )
     ):
         command = option(command)
@@ -89,9 +92,10 @@ def settings(options: dict[str, Any], **asked: Any) -> Settings:
     arch = architecture(options["arch"])
     repo = Path(options["repo"]).absolute()
     try:
-        limits = Limits(options["boot_limit"], options["silence_limit"], options["total_limit"], 16 << 20)
+        output = int(options["output_limit"] * (1 << 20))
+        limits = Limits(options["boot_limit"], options["silence_limit"], options["total_limit"], output)
     except ValueError as error:
-        raise UserError(str(error), "limits are seconds, more than zero") from error
+        raise UserError(str(error), "limits are seconds and MiB, more than zero") from error
     known = {"scenario": None, "old_outcome": None, "new_outcome": None, "end_boots": 1, "confirm_boots": 1}
     return Settings(
         repo=str(repo),
