@@ -108,6 +108,11 @@ def create(directory: Path, started: Started) -> Journal:
     except OSError as error:
         raise HostError(f"cannot make {directory}: {error.strerror}", "choose another --state directory") from error
     _write(directory / NAME, events.encode(started))
+    # The entries too: a file that is on the disk under no name is lost with the power.
+    for place in (directory, directory.parent):
+        entry = os.open(place, os.O_RDONLY | os.O_DIRECTORY)
+        os.fsync(entry)
+        os.close(entry)
     return Journal(Session(directory, started, last=started.at))
 
 
