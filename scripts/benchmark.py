@@ -13,6 +13,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 from kernel_history import History, make
@@ -128,10 +129,18 @@ def boots(chosen: Settings, kernel: Kernel, session: Path, pairs: int) -> tuple[
     return ours, bare
 
 
-def steps(chosen: Settings, history: History, place: Path) -> tuple[list[float], list[float], Session]:
-    """Return the seconds of each step of a whole search, and of make and QEMU alone for the same commit."""
-    ours: list[float] = []
-    bare: list[float] = []
+@dataclass(frozen=True)
+class Pair:
+    """One step of the search: its seconds, and those of make and QEMU alone for the same commit."""
+
+    ours: float
+    bare: float
+    bootable: bool
+
+
+def steps(chosen: Settings, history: History, place: Path) -> tuple[list[Pair], Session]:
+    """Return the pairs of a whole search."""
+    pairs: list[Pair] = []
     mark = 0.0
     state = place / "state"
 
@@ -146,13 +155,20 @@ def steps(chosen: Settings, history: History, place: Path) -> tuple[list[float],
             hand.step(event.step)
         if isinstance(event, Tested) and event.step.purpose is Purpose.SEARCH:
             # The interval holds all of it: git's choice, the child, checkout, build, boot, verdict, journal.
-            ours.append(time.monotonic() - mark)
-            bare.append(hand.step(event.step))
+            ours = time.monotonic() - mark
+            pairs.append(Pair(ours, hand.step(event.step), event.step.kernel is not None))
         if isinstance(event, Tested | Searching):
             mark = time.monotonic()
 
     done, _ = api.start(chosen, history.old, history.new, state=state, emit=emit, warn=print)
-    return ours, bare, done
+    return pairs, done
+
+
+def row(what: str, pairs: list[Pair]) -> str:
+    """Return a row of the table, with the differences pair by pair."""
+    ours, bare = [pair.ours for pair in pairs], [pair.bare for pair in pairs]
+    beyond = spread([pair.ours - pair.bare for pair in pairs])
+    return f"| {what} ({len(pairs)} pairs) | {spread(ours)} | {spread(bare)} | {beyond} s |"
 
 
 def spread(values: list[float]) -> str:
@@ -167,17 +183,17 @@ def main() -> None:
     history = make(SOURCE, home / "linux-6.12.git", "demo")
     chosen = settings(home / "linux-6.12.git")
     with tempfile.TemporaryDirectory(dir=home) as place:
-        ours, bare, session = steps(chosen, history, Path(place))
+        pairs, session = steps(chosen, history, Path(place))
         kernel = next(step.kernel for step in session.steps if step.kernel is not None)
         verdicts, alone = boots(chosen, kernel, session.directory, PAIRS)
     subprocess.run(["git", "-C", chosen.repo, "worktree", "prune"], check=True)
-    over = [one - other for one, other in zip(ours, bare, strict=True)]
     ratios = [one / other for one, other in zip(verdicts, alone, strict=True)]
     machine = f"{os.cpu_count()} CPUs, {session.started.versions['qemu']}"
     lines = [
         "| what | bisector, s | bare programs, s | beyond them |",
         "|---|---|---|---|",
-        f"| a step of the search ({len(ours)} pairs) | {spread(ours)} | {spread(bare)} | {spread(over)} s |",
+        row("a step that boots", [pair for pair in pairs if pair.bootable]),
+        row("a step without a kernel (a failing make is run twice)", [pair for pair in pairs if not pair.bootable]),
         f"| boot to verdict ({PAIRS} pairs) | {spread(verdicts)} | {spread(alone)} | × {spread(ratios)} |",
         "",
         f"Medians and ranges, on {machine}, ccache warm after the first build.",
