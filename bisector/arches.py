@@ -12,7 +12,8 @@ class Architecture:
     """How one architecture's kernels are made and booted.
 
     `name`: kbuild's ARCH. `machine` and `cpu`: QEMU's. `image`: the make target; `image_path`: where make
-    leaves it, below the object directory. `console`: the kernel command line's first words.
+    leaves it, below the object directory. `console`: the kernel command line's first words. `clock`: the physical
+    address at which the machine's clock chip has its seconds.
     """
 
     name: str
@@ -23,6 +24,7 @@ class Architecture:
     machine: str
     cpu: str
     console: str
+    clock: int
     host_machine: str
 
 
@@ -39,6 +41,8 @@ ARCHITECTURES = (
         # the model (QEMU 7.2, target/arm/debug_helper.c), and this one boots the fastest of those tried.
         cpu="cortex-a57",
         console="console=ttyAMA0",
+        # PL011's neighbour PL031, register RTCDR (QEMU, hw/arm/virt.c: VIRT_RTC).
+        clock=0x09010000,
         host_machine="aarch64",
     ),
 )

@@ -1,26 +1,35 @@
-"""What does this kernel say when it is booted? Kernel -> Transcript: the QEMU command line, the limits."""
+"""What does this kernel say when it is booted? Kernel -> Transcript: the QEMU command line, the watch over it."""
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+import socket
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from bisector import place
 from bisector.arches import Architecture
 from bisector.errors import HostError
-from bisector.host import console
+from bisector.host import console, monitor, process
 from bisector.model import Ending, Kernel, Limits, Transcript
+from bisector.watch import Watch
 
 _PANIC = re.compile(r"Kernel panic - not syncing")
 # QEMU's last word when somebody sends it a signal; it then exits with 0, as after a power-off.
 _ENDED_BY_US = re.compile(r"qemu-system-\S+: terminating on signal \d+")
-_ENDINGS = {
-    console.Stop.CLOSED: Ending.POWERED_OFF,
-    console.Stop.NO_MARK: Ending.OVERDUE,
-    console.Stop.SILENCE: Ending.SILENT,
-    console.Stop.TOTAL: Ending.OVERDUE,
-    console.Stop.OUTPUT: Ending.FLOODED,
-}
+# Host seconds: how long one read waits, and how often QEMU is asked for the guest's clock (1 ms an answer).
+TICK, LOOK = 0.1, 0.05
+# A look that comes this much late means that we did not run: Ctrl-Z, a swapping or suspended host.
+SLEPT = 2.0
+# Host seconds for which QEMU sleeps in all its threads and the guest's clock stands before we say that nothing in
+# the guest can ever wake it: with the clock that counts instructions an idle guest leaps to its next timer at once.
+STILL = 2.0
+# MiB of translated code, and of address space that QEMU may use beside the guest's memory.
+CODE_MIB, BESIDE_MIB = 128, 2048
+# For a boot that is to say why an other one said nothing.
+EARLY = ("earlycon", "keep_bootcon", "ignore_loglevel")
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +37,7 @@ class Machine:
     """The virtual machine, the same for every boot of a session.
 
     `accel`: `tcg` or `kvm`. Under tcg the guest's clock counts instructions (2^shift ns each), so what the
-    guest measures does not depend on the host's load; KVM has no such clock.
+    guest measures, and when it is given up, does not depend on the host's load; KVM has no such clock.
     """
 
     architecture: Architecture
@@ -37,40 +46,174 @@ class Machine:
     cpus: int = 2
     memory_mib: int = 256
 
-    def argv(self, image: str, initramfs: str) -> list[str]:
-        """Return QEMU's argv: no network, no host files but these two, no monitor, one serial line."""
+    def argv(self, image: str, initramfs: str, *words: str) -> list[str]:
+        """Return QEMU's argv: no network, no host files but these two, one serial line, no privileges to gain.
+
+        `words` are added to the kernel's command line.
+        """
         if self.accel == "kvm":
             accel = ["-accel", "kvm"]
             cpu = self.cpu or "host"
         else:
             # One thread runs both CPUs in turn: with an instruction-counted clock QEMU wants it so.
-            accel = ["-accel", "tcg", "-icount", "shift=4,sleep=off"]
+            accel = ["-accel", f"tcg,tb-size={CODE_MIB}", "-icount", "shift=4,sleep=off"]
             cpu = self.cpu or self.architecture.cpu
         return [
             self.architecture.qemu, "-nodefaults", "-no-user-config", "-display", "none", "-monitor", "none",
+            "-sandbox", "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny",
             "-machine", self.architecture.machine, "-cpu", cpu, *accel,
             "-smp", str(self.cpus), "-m", str(self.memory_mib),
+            "-rtc", f"base={monitor.RTC_BASE},clock=vm",
             "-chardev", "stdio,id=console,signal=off", "-serial", "chardev:console",
             "-no-reboot",
             "-kernel", image, "-initrd", initramfs,
-            "-append", f"{self.architecture.console} panic=-1",
+            "-append", " ".join([self.architecture.console, "panic=-1", *words]),
         ]  # fmt: skip
 
+    def bounded(self, argv: list[str], descriptor: int) -> list[str]:
+        """Return the argv with a monitor on that descriptor, under a bound of its memory.
 
-def boot(machine: Machine, kernel: Kernel, *, initramfs: Path, nonce: str, limits: Limits, log: Path) -> Transcript:
-    """Boot the kernel once, with `log` as the record of every byte. Raises HostError if QEMU fails."""
-    heard = console.listen(machine.argv(kernel.image, str(initramfs)), log=log, limits=limits, mark=f"@bsct {nonce} ")
-    said = (heard.text.strip().splitlines() or ["no word"])[-1]
-    if heard.code not in (0, None) or (heard.code == 0 and _ENDED_BY_US.match(said)):
-        # No kernel does that: power-off and -no-reboot's reset both end QEMU with 0 and without this word.
-        raise HostError(
-            f"{machine.architecture.qemu} ended with exit code {heard.code}: {said[:200]}",
-            f"see {log}",
-            transient=True,
-        )
-    ending = _ENDINGS[heard.stop]
-    if heard.stop is console.Stop.NO_MARK and not heard.text.strip():
-        ending = Ending.SILENT
-    if ending in (Ending.POWERED_OFF, Ending.SILENT) and _PANIC.search(heard.text):
+        The guest waits until the monitor lets it go: so what ends before was no guest's doing.
+        """
+        bytes_in_all = (self.memory_mib + BESIDE_MIB) << 20
+        monitored = ["-S", "-chardev", f"socket,id=monitor,fd={descriptor}", "-mon", "chardev=monitor,mode=control"]
+        return ["prlimit", f"--as={bytes_in_all}", "--core=0", "--", *argv, *monitored]
+
+
+def boot(
+    machine: Machine,
+    kernel: Kernel,
+    *,
+    initramfs: Path,
+    nonce: str,
+    limits: Limits,
+    log: Path,
+    words: tuple[str, ...] = (),
+) -> Transcript:
+    """Boot the kernel once, with `log` as the record of every byte. Raises HostError if QEMU fails.
+
+    `words` are added to the kernel's command line.
+    """
+    process.require(machine.architecture.qemu)
+    ours, theirs = socket.socketpair()
+    argv = machine.bounded(machine.argv(kernel.image, str(initramfs), *words), theirs.fileno())
+    seen = _Seen(Watch(limits, nonce, monitor.GRAIN))
+    with ours, theirs, console.opened(argv, log=log, descriptors=[theirs.fileno()]) as said:
+        theirs.close()
+        code, places = _watched(machine, kernel, said, ours, seen, limits)
+        text = said.text
+    if seen.ending is Ending.POWERED_OFF:
+        _require_good_end(machine.architecture.qemu, code, text, log)
+    ending = seen.ending
+    if ending in (Ending.POWERED_OFF, Ending.SILENT) and _PANIC.search(text):
         ending = Ending.PANICKED
-    return Transcript(heard.text, ending, heard.seconds, heard.marked, nonce)
+    return Transcript(text, ending, seen.seconds, seen.began, nonce, seen.watch.spans(), places)
+
+
+def explained(transcript: Transcript, again: Callable[[tuple[str, ...]], Transcript]) -> Transcript:
+    """Boot a kernel that said nothing at all once more, with an early console, to know why. The outcome stays."""
+    if transcript.ending is not Ending.SILENT or _printed(transcript.text):
+        return transcript
+    return replace(transcript, early=again(EARLY).text)
+
+
+def _printed(text: str) -> bool:
+    # QEMU's own warnings share the terminal with the guest.
+    return any(line.strip() and not line.startswith("qemu-system-") for line in text.splitlines())
+
+
+def _require_good_end(qemu: str, code: int | None, text: str, log: Path) -> None:
+    """No kernel ends QEMU but by power-off and -no-reboot's reset, both with code 0 and without a last word."""
+    last = (text.strip().splitlines() or ["no word"])[-1]
+    if code != 0 or _ENDED_BY_US.match(last):
+        raise HostError(f"{qemu} ended with exit code {code}: {last[:200]}", f"see {log}", transient=True)
+
+
+@dataclass(slots=True)
+class _Seen:
+    """How a boot went, on the host's clock. `started` moves on by the time in which we did not run."""
+
+    watch: Watch
+    ending: Ending = Ending.POWERED_OFF
+    started: float = field(default_factory=time.monotonic)
+    began: float | None = None
+    seconds: float = 0.0
+
+
+def _watched(
+    machine: Machine, kernel: Kernel, said: console.Console, line: socket.socket, seen: _Seen, limits: Limits
+) -> tuple[int | None, tuple[str, ...]]:
+    """Listen to the boot's end, or give it up; return QEMU's exit code and where its CPUs were."""
+    try:
+        qemu = monitor.Monitor(line)
+    except monitor.Gone:
+        raise _not_begun(machine, said) from None
+    with qemu:
+        try:
+            qemu.go_on()
+            ending = _listened(said, seen, limits, lambda: qemu.clock(machine.architecture.clock))
+            seen.seconds = time.monotonic() - seen.started
+            if ending is not None:
+                seen.ending = ending
+                said.note(f"given up: {ending.value}")
+                return None, place.sampled(qemu, kernel.system_map)
+        except monitor.Gone:
+            pass
+    # It ended, or is about to: what it still says is its last.
+    deadline = time.monotonic() + limits.host
+    while (block := said.read(TICK)) is not None and time.monotonic() < deadline and not seen.watch.flooded:
+        seen.watch.hear(block)
+    seen.seconds = time.monotonic() - seen.started
+    seen.began = seen.began if seen.began is not None or not seen.watch.begun else seen.seconds
+    return said.ended(), ()
+
+
+def _not_begun(machine: Machine, said: console.Console) -> HostError:
+    """QEMU ended before its guest began: what it said is the reason."""
+    while said.read(TICK):
+        pass
+    last = (said.text.strip().splitlines() or ["no word"])[-1]
+    name = machine.architecture.qemu
+    return HostError(f"{name} did not start, exit code {said.ended()}: {last[:200]}", transient=True)
+
+
+def _listened(said: console.Console, seen: _Seen, limits: Limits, clock: Callable[[], float]) -> Ending | None:
+    """Listen until the console closes (None) or a limit is broken. Raises Gone, and HostError at the last net."""
+    watch = seen.watch
+    looked = still_since = time.monotonic()
+    stood = 0.0
+    while (block := said.read(TICK)) is not None:
+        now = time.monotonic()
+        if now - looked > SLEPT:
+            seen.started += now - looked
+            still_since = now
+        if block:
+            watch.hear(block)
+            seen.began = now - seen.started if seen.began is None and watch.begun else seen.began
+            if watch.flooded:
+                return Ending.FLOODED
+        if now - looked < LOOK:
+            continue
+        looked = now
+        asleep = said.asleep()
+        guest = clock()
+        # What was said before the clock was read waits by now, or there is nothing.
+        late = said.read(0)
+        watch.hear(late or "")
+        if (ending := watch.look(guest, quiet=late == "")) is not None:
+            return ending
+        if guest != stood or late or block or not asleep:
+            stood, still_since = guest, now
+        elif now - still_since >= STILL:
+            return Ending.SILENT
+        if now - seen.started > limits.host:
+            raise _overloaded(limits, guest)
+    return None
+
+
+def _overloaded(limits: Limits, guest: float) -> HostError:
+    return HostError(
+        f"a boot took more than {limits.host:.0f} s of this machine's time, and its guest was still at second "
+        f"{guest:.0f} of its own",
+        "this machine is too busy: give it less to do, or raise --host-limit, then resume",
+    )

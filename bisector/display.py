@@ -12,9 +12,9 @@ from rich.table import Table
 from rich.text import Text
 
 from bisector.errors import Interrupted
-from bisector.events import Asked, Concluded, Event, Progress, Resumed, Searching, Started, Tested
+from bisector.events import Asked, Concluded, Event, Measured, Progress, Resumed, Searching, Started, Tested
 from bisector.model import Step
-from bisector.report import harmless
+from bisector.report import harmless, rules
 
 _COLOURS = {"old": "cyan", "new": "magenta", "untestable": "yellow"}
 
@@ -54,6 +54,7 @@ class Display:
                 self.say(f"session {event.session}")
                 self.say(f"old end {event.old.short} {event.old.subject}")
                 self.say(f"new end {event.new.short} {event.new.subject}")
+                self.say(f"beside the asked outcomes (--on NAME=VERDICT): {rules.table(event.settings.on)}")
             case Resumed():
                 self.say("resumed")
             case Asked(question=asked):
@@ -61,6 +62,8 @@ class Display:
                 if len(event.differing) > 1:
                     others = ", ".join(name for name in event.differing if name != asked.scenario)
                     self.say(f"the ends also differ in: {others} (--scenario NAME searches for one of these)")
+            case Measured():
+                self.say(f"limits of a boot, from {event.boots} boots of the ends: {rules.limits(event.limits)}")
             case Searching():
                 self.say(f"searching {event.commits} commits")
             case Tested():

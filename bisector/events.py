@@ -11,17 +11,18 @@ from typing import Any
 
 import msgspec
 
-from bisector.model import Commit, Conclusion, Limits, Purpose, Question, Step
+from bisector.model import Commit, Conclusion, Limits, Purpose, Question, Step, Verdict
 
 # Raise it when an older bisector could misread what a newer one wrote.
-SCHEMA = 1
+SCHEMA = 2
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
     """All that decides what a session does, fixed at its start. `scenario` and outcomes: None means ask the ends.
 
-    `fragment`: the kconfig lines, so that a resumed session builds the same kernels.
+    `fragment`: the kconfig lines, so that a resumed session builds the same kernels. `limits`: those that a person
+    gave, by the names of `Limits`; the others are measured at the ends. `on`: what an outcome's name means.
     """
 
     repo: str
@@ -32,7 +33,8 @@ class Settings:
     ccache: str | None
     accel: str
     cpu: str
-    limits: Limits
+    limits: dict[str, float]
+    on: dict[str, Verdict]
     fragment: str
     scenario: str | None
     old_outcome: str | None
@@ -79,6 +81,13 @@ class Asked(Event, frozen=True, tag="question"):
     differing: tuple[str, ...]
 
 
+class Measured(Event, frozen=True, tag="limits"):
+    """The limits of all later boots, measured on `boots` boots of the ends that came to their own end."""
+
+    limits: Limits
+    boots: int
+
+
 class Searching(Event, frozen=True, tag="search"):
     """git bisect run begins: commits in the range, and the tested commits that bound it from below."""
 
@@ -116,7 +125,7 @@ class Progress(Event, frozen=True, tag="progress"):
     seconds_left: float | None = None
 
 
-Recorded = Started | Resumed | Tested | Asked | Searching | Concluded | Stopped
+Recorded = Started | Resumed | Tested | Measured | Asked | Searching | Concluded | Stopped
 Streamed = Recorded | Progress
 
 _encoder = msgspec.json.Encoder(enc_hook=str)

@@ -10,12 +10,13 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """One line of the probe whose nonce and checksum are right."""
+    """One line of the probe whose nonce and checksum are right. `at`: where in the text it was first said."""
 
     sequence: int
     verb: str
     words: dict[str, str]
     line: str
+    at: int
 
 
 class TwoStoriesError(ValueError):
@@ -39,5 +40,5 @@ def frames(text: str, nonce: str) -> Iterator[Frame]:
             raise TwoStoriesError(sequence)
         verb, *pairs = payload.split(" ")
         words = dict(pair.partition("=")[::2] for pair in pairs)
-        found[sequence] = Frame(sequence, verb, words, match[0])
+        found.setdefault(sequence, Frame(sequence, verb, words, match[0], match.start()))
     yield from (found[sequence] for sequence in sorted(found))

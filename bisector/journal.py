@@ -15,7 +15,7 @@ import msgspec
 
 from bisector import events
 from bisector.errors import HostError, UserError
-from bisector.events import Asked, Concluded, Recorded, Resumed, Searching, Started, Stopped, Tested
+from bisector.events import Asked, Concluded, Measured, Recorded, Resumed, Searching, Started, Stopped, Tested
 from bisector.model import Conclusion, Question, Step
 
 NAME = "journal.jsonl"
@@ -29,6 +29,7 @@ class Session:
     started: Started
     steps: list[Step] = field(default_factory=list)
     asked: Asked | None = None
+    measured: Measured | None = None
     searching: Searching | None = None
     conclusion: Conclusion | None = None
     stopped: Stopped | None = None
@@ -47,7 +48,7 @@ class Session:
 
     def catch_up(self, newer: Session) -> None:
         """Take over what a newer reading of the same journal says."""
-        for name in ("steps", "asked", "searching", "conclusion", "stopped", "last", "spoiled"):
+        for name in ("steps", "asked", "measured", "searching", "conclusion", "stopped", "last", "spoiled"):
             setattr(self, name, getattr(newer, name))
 
     def take(self, event: Recorded) -> None:
@@ -58,6 +59,8 @@ class Session:
                 self.steps.append(event.step)
             case Asked():
                 self.asked = event
+            case Measured():
+                self.measured = event
             case Searching():
                 self.searching = event
             case Concluded():

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import enum
+import math
 import re
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 
 _COMMIT_ID = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?")
 
@@ -52,16 +53,33 @@ class BrokenBuild:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Seconds of host time: to the probe's first line, of silence, in all; and how many bytes are read."""
+    """When a boot is given up. All seconds but `host` (the last net) are the guest's own (see `boot.Machine`).
+
+    `boot`: to the probe's first line; `silence`: without a byte; `scenario`: without a line of the probe that is
+    no heartbeat; `total`: in all; `output`: bytes.
+    """
 
     boot: float
     silence: float
+    scenario: float
     total: float
     output: int
+    host: float
 
     def __post_init__(self) -> None:
-        if min(self.boot, self.silence, self.total, self.output) <= 0:
-            raise ValueError("every limit must be more than zero")
+        if not all(0 < limit < math.inf for limit in astuple(self)):
+            raise ValueError("every limit must be more than zero, and finite")
+
+
+@dataclass(frozen=True, slots=True)
+class Spans:
+    """What one boot needed of each limit, rounded up. `boot` is None without a probe."""
+
+    boot: float | None
+    silence: float
+    scenario: float
+    total: float
+    output: int
 
 
 class Ending(enum.Enum):
@@ -69,8 +87,8 @@ class Ending(enum.Enum):
 
     POWERED_OFF = "powered-off"  # QEMU exited by itself
     PANICKED = "panicked"  # the console said so
-    SILENT = "silent"  # no byte for Limits.silence
-    OVERDUE = "overdue"  # talking, but without the probe's first line at Limits.boot, or still at Limits.total
+    SILENT = "silent"  # no byte for Limits.silence, or idle with nothing that could ever wake it
+    OVERDUE = "overdue"  # talking, but the probe did not begin, go on or end in Limits.boot, scenario or total
     FLOODED = "flooded"  # more than Limits.output bytes
 
 
@@ -78,8 +96,8 @@ class Ending(enum.Enum):
 class Transcript:
     """Every byte that the console said (invalid UTF-8 as \\xNN), and how it ended.
 
-    `began`: seconds from QEMU's start to the probe's first frame, None if there was none.
-    `nonce`: the 16 hex digits that this boot's probe signs its lines with.
+    `began`: host seconds to the probe's first line. `nonce`: 16 hex digits, signing this boot's lines. `places`:
+    where the CPUs of a boot were that was given up. `early`: what a second boot with an early console said.
     """
 
     text: str
@@ -87,15 +105,18 @@ class Transcript:
     seconds: float
     began: float | None
     nonce: str
+    spans: Spans | None = None
+    places: tuple[str, ...] = ()
+    early: str = ""
 
 
-# The closed vocabulary of outcomes: ARM64.md, section 3.1, and what the boot itself may do.
-SCENARIO_WORDS = """
-    OK STUCK DUP FLAKY LOST MISSED HIT STOPS STALL SWALLOWED RETRAP KEPT RESET SPURIOUS KILLED UNSUP HUNG
-    UNKILLABLE ENV_BAD NORUN
-"""
+# The closed vocabulary of outcomes: of a scenario, and what the boot itself may do.
+SCENARIO_WORDS = (
+    "OK STUCK DUP FLAKY LOST MISSED HIT STOPS STALL SWALLOWED RETRAP KEPT RESET SPURIOUS KILLED UNSUP HUNG "
+    "UNKILLABLE OOPS ENV_BAD NORUN"
+)
 BOOT_WORDS = "PANIC SILENT OVERDUE FLOODED NO_PROBE CUT_OFF NO_POWER_OFF KERNEL_DEAD"
-WORDS = frozenset((SCENARIO_WORDS + BOOT_WORDS).split())
+WORDS = frozenset(SCENARIO_WORDS.split() + BOOT_WORDS.split())
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,6 +228,7 @@ class Step:
     kernel: Kernel | None = None
     observation: Observation | None = None
     logs: tuple[str, ...] = ()
+    spans: Spans | None = None
 
 
 class Kind(enum.Enum):

@@ -19,6 +19,7 @@ from bisector.arches import architecture
 from bisector.boot import Machine
 from bisector.errors import HostError, UserError
 from bisector.events import Settings
+from bisector.evidence import limits
 from bisector.guest import compile as guest
 from bisector.guest import initramfs
 from bisector.host import process
@@ -124,6 +125,7 @@ def bench(
     """Hold all that steps need, with what a person wants for repeating them kept in `directory`."""
     repository = Repository(Path(settings.repo))
     made, vm = recipe(settings), machine(settings)
+    before_ends = limits.with_given(limits.UNMEASURED, settings.limits)
     program = guest.probe(probe_compiler(settings), cache())
     try:
         (directory / "logs").mkdir(parents=True, exist_ok=True)
@@ -132,4 +134,4 @@ def bench(
     except OSError as error:
         raise HostError(f"cannot write to {directory}: {error.strerror}", "make room, then resume") from error
     with checkout.workspace(repository, state, commit) as place:
-        yield Bench(directory, place, made, vm, settings.limits, program, warn)
+        yield Bench(directory, place, made, vm, before_ends, program, warn, settings.on)

@@ -17,6 +17,9 @@ from bisector.scenarios import BY_NAME, OK, UnreadableFacts, unsupported
 _PANIC = re.compile(r"Kernel panic - not syncing: (.*)")
 # What differs from boot to boot in a panic's text: addresses, process ids, times, offsets.
 _VOLATILE = re.compile(r"(?P<said>exitcode=0x[0-9a-f]+)|0x[0-9a-f]+|\b[0-9a-f]{8,}\b|\d+")
+# arm64's die() says "Internal error: Oops: 0000000096000004 [#1] SMP", and the place some lines further on.
+_OOPS = re.compile(r"Internal error: ([^\n\[]{1,120})\[#\d+\]")
+_OOPS_PLACE = re.compile(r"\bpc : ([\w.]+)\+0x")
 _BROKEN_OFF = {
     Ending.SILENT: Outcome("HUNG", "silent"),
     Ending.OVERDUE: Outcome("HUNG", "overdue"),
@@ -34,11 +37,15 @@ _NOT_BEGUN = {
 
 @dataclass(slots=True)
 class _Run:
-    """What was heard of one run of a scenario. `first`, `last`: line numbers; `heard`: how many came between."""
+    """What was heard of one run of a scenario. `first`, `last`: line numbers; `heard`: how many came between.
+
+    `at`: where in the text it began.
+    """
 
     scenario: str
     first: int
     opening: str
+    at: int
     facts: dict[str, str] = field(default_factory=dict)
     exit: str | None = None
     lines: tuple[str, ...] = ()
@@ -76,8 +83,11 @@ def read(transcript: Transcript) -> Observation:
     runs = _runs(heard)
     ended = any(frame.verb == "end" for frame in heard)
     running = runs[-1] if runs and runs[-1].exit is None and not ended else None
+    oops = _oops(transcript.text, runs)
     boot = _boot(transcript, ended, running is not None, begun)
-    return Observation((boot, *_judged(runs, running, transcript)), build_id, release)
+    if oops is not None and oops.scenario == "boot":
+        boot = oops
+    return Observation((boot, *_judged(runs, running, transcript, oops)), build_id, release)
 
 
 def _runs(heard: Sequence[Frame]) -> list[_Run]:
@@ -90,7 +100,7 @@ def _runs(heard: Sequence[Frame]) -> list[_Run]:
             continue
         name = frame.words.get("scenario", "")
         if frame.verb == "start" or not runs or runs[-1].scenario != name:
-            runs.append(_Run(name, frame.sequence, frame.line))
+            runs.append(_Run(name, frame.sequence, frame.line, frame.at))
         runs[-1].note(frame)
     return runs
 
@@ -110,7 +120,13 @@ def _not_begun(transcript: Transcript) -> Observation:
         detail, line = _panic(transcript.text)
     elif not printed:
         detail = "nothing printed"
-    return Observation((Reading("boot", Outcome(_NOT_BEGUN[transcript.ending], detail), (line,)),), None, "")
+    early = [said.strip() for said in transcript.early.splitlines() if said.strip()][-3:]
+    shown = (line, *_sampled(transcript), *(f"with an early console: {said[:400]}" for said in early))
+    return Observation((Reading("boot", Outcome(_NOT_BEGUN[transcript.ending], detail), shown),), None, "")
+
+
+def _sampled(transcript: Transcript) -> tuple[str, ...]:
+    return tuple(f"sampled: {place}" for place in transcript.places)
 
 
 def _boot(transcript: Transcript, ended: bool, busy: bool, begun: Frame) -> Reading:
@@ -120,7 +136,23 @@ def _boot(transcript: Transcript, ended: bool, busy: bool, begun: Frame) -> Read
         outcome = Outcome("NO_POWER_OFF")
     elif not ended and not busy:
         outcome = _broken_off(transcript)
-    return Reading("boot", outcome, (begun.line,))
+    return Reading("boot", outcome, (begun.line, *(() if busy else _sampled(transcript))))
+
+
+def _oops(text: str, runs: Sequence[_Run]) -> Reading | None:
+    """Return the first oops as a reading of the scenario that ran then, of the boot before the first one.
+
+    From there on the kernel is not to be trusted: another bug would answer the question.
+    """
+    said = _OOPS.search(text)
+    if said is None:
+        return None
+    place = _OOPS_PLACE.search(text, said.end(), said.end() + 4000)
+    what = _VOLATILE.sub("#", said[1]).strip(" :#") + (f" in {place[1]}" if place else "")
+    line = text[text.rfind("\n", 0, said.start()) + 1 : said.end()].strip()
+    before = [run for run in runs if run.at < said.start()]
+    running = max(before, key=lambda run: run.at).scenario if before else "boot"
+    return Reading(running, Outcome("OOPS", _bracketed(what)), (line[:400],))
 
 
 def _broken_off(transcript: Transcript) -> Outcome:
@@ -137,20 +169,32 @@ def _panic(text: str) -> tuple[str, str]:
         return "", ""
     line = text[text.rfind("\n", 0, match.start()) + 1 : match.end()].strip()
     reason = _VOLATILE.sub(lambda found: found["said"] or "#", match[1].strip())
-    return reason[:80].replace("(", "[").replace(")", "]"), line[:400]
+    return _bracketed(reason), line[:400]
 
 
-def _judged(runs: Sequence[_Run], running: _Run | None, transcript: Transcript) -> list[Reading]:
+def _bracketed(words: str) -> str:
+    """An outcome's detail stands in parentheses."""
+    return words[:80].replace("(", "[").replace(")", "]")
+
+
+def _judged(
+    runs: Sequence[_Run], running: _Run | None, transcript: Transcript, oops: Reading | None
+) -> list[Reading]:
     """Read every scenario that was heard of, in the order in which the probe ran them."""
     readings: dict[str, Reading] = {}
-    dead = False
+    dead, oopsed = False, oops is not None and oops.scenario == "boot"
     for run in runs:
         if run.scenario not in BY_NAME:
             continue
         outcome = Outcome("KERNEL_DEAD") if dead else _outcome(run, run is running, transcript)
         if run.scenario == "canary" and outcome != OK:
             dead, outcome = True, Outcome("KERNEL_DEAD")
-        readings[run.scenario] = Reading(run.scenario, outcome, run.lines or (run.opening,))
+        lines = (run.lines or (run.opening,)) + (_sampled(transcript) if run is running else ())
+        if oops is not None and not oopsed and oops.scenario == run.scenario:
+            oopsed, outcome, lines = True, oops.outcome, (*oops.lines, *lines)
+        elif oopsed and outcome.word != "PANIC":
+            outcome = Outcome("ENV_BAD", "the kernel oopsed before")
+        readings[run.scenario] = Reading(run.scenario, outcome, lines)
     for name, reading in readings.items():
         gate = BY_NAME[name].gate
         if gate and not (gate in readings and readings[gate].outcome == OK):

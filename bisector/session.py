@@ -12,8 +12,8 @@ from collections.abc import Callable, Sequence
 
 from bisector import step
 from bisector.errors import HostError
-from bisector.events import Asked, Concluded, Event, Progress, Searching, Tested
-from bisector.evidence import confirm, ends
+from bisector.events import Asked, Concluded, Event, Measured, Progress, Searching, Tested
+from bisector.evidence import confirm, ends, limits
 from bisector.host.repository import Repository
 from bisector.journal import Journal
 from bisector.model import Commit, Conclusion, Kind, Outcome, Purpose, Question, Step, Verdict
@@ -71,6 +71,7 @@ class Bisection:
                     f"the {purpose.value.replace('-', ' ')} makes no kernel: {steps[0].because}",
                 )
             boots[purpose] = [taken.observation for taken in steps if taken.observation is not None]
+        self._measure()
         if self.session.question is not None:
             return self.session.question
         asked = ends.question(
@@ -79,11 +80,21 @@ class Bisection:
             settings.scenario,
             Outcome.parse(settings.old_outcome) if settings.old_outcome else None,
             Outcome.parse(settings.new_outcome) if settings.new_outcome else None,
+            settings.on,
         )
         if isinstance(asked, Question):
             differing = ends.differing(boots[Purpose.OLD_END], boots[Purpose.NEW_END])
             self._record(Asked(question=asked, differing=differing))
         return asked
+
+    def _measure(self) -> None:
+        """Take the limits of all later boots from what the ends' own boots needed."""
+        if self.session.measured is None:
+            spans = [taken.spans for taken in self.session.steps if taken.spans is not None]
+            taken_from = limits.measured(spans, self.settings.limits)
+            self._record(Measured(limits=taken_from, boots=len(spans)))
+        if self.session.measured is not None:
+            self.bench.limits = self.session.measured.limits
 
     def _olds(self, question: Question) -> tuple[str, ...] | Conclusion:
         """Return the tested commits that bound the search from below.
@@ -236,5 +247,5 @@ class Bisection:
         boot = sum(boots) / len(boots)
         return steps * sum(searched) / len(searched) + 2 * self.settings.confirm_boots * boot
 
-    def _record(self, event: Tested | Asked | Searching | Concluded) -> None:
+    def _record(self, event: Tested | Measured | Asked | Searching | Concluded) -> None:
         self.emit(self.journal.append(event))

@@ -18,6 +18,7 @@ from bisector.guest import initramfs
 from bisector.model import (
     BrokenBuild,
     Commit,
+    Ending,
     Kernel,
     Limits,
     Observation,
@@ -52,6 +53,7 @@ class Bench:
     limits: Limits
     probe: bytes
     warn: Callable[[str], None]
+    table: verdict.Table
     known: dict[str, Kernel | BrokenBuild] = field(default_factory=dict)
 
     def log(self, commit: Commit, what: str) -> Path:
@@ -77,7 +79,7 @@ def take(
     made, checked_out, built = _made_clean(bench, commit, tell) if clean else _made(bench, commit, tell)
     logs = [str(path) for path in [bench.directory / "logs" / f"{commit.short}.build.log"] if path.exists()]
     if isinstance(made, BrokenBuild):
-        found, because = verdict.judge_build(made)
+        found, because = verdict.judge_build(made, bench.table)
         spent = Seconds(checked_out, built, 0.0, 0.0, time.monotonic() - started)
         return Step(commit, purpose, found if question else None, because, spent, broken=made, logs=tuple(logs))
     tell("booting", 0)
@@ -85,7 +87,7 @@ def take(
     transcript = _retrying(bench, lambda: _booted(bench, made, console))
     observation = probe.read(transcript)
     _same_kernel(made, observation, console)
-    judged, because = _judge(observation, question)
+    judged, because = _judge(bench, observation, question)
     began = transcript.began if transcript.began is not None else transcript.seconds
     return Step(
         commit,
@@ -96,6 +98,7 @@ def take(
         kernel=made,
         observation=observation,
         logs=(*logs, str(console)),
+        spans=transcript.spans if transcript.ending is Ending.POWERED_OFF else None,
     )
 
 
@@ -156,12 +159,19 @@ def _booted(bench: Bench, kernel: Kernel, log: Path) -> Transcript:
     """Boot once under a fresh nonce."""
     nonce = initramfs.nonce()
     archive = bench.directory / "initramfs.cpio"
+
+    def booted(words: tuple[str, ...] = ()) -> Transcript:
+        place = log.with_suffix(".early.log") if words else log
+        return boot.boot(
+            bench.machine, kernel, initramfs=archive, nonce=nonce, limits=bench.limits, log=place, words=words
+        )
+
     try:
         archive.write_bytes(initramfs.archive(bench.probe, nonce))
     except OSError as error:
         raise HostError(f"cannot write {archive}: {error.strerror}", "make room, then resume") from error
     try:
-        return boot.boot(bench.machine, kernel, initramfs=archive, nonce=nonce, limits=bench.limits, log=log)
+        return boot.explained(booted(), booted)
     finally:
         archive.unlink(missing_ok=True)
 
@@ -175,9 +185,9 @@ def _same_kernel(kernel: Kernel, observation: Observation, log: Path) -> None:
         )
 
 
-def _judge(observation: Observation, question: Question | None) -> tuple[Verdict | None, str]:
+def _judge(bench: Bench, observation: Observation, question: Question | None) -> tuple[Verdict | None, str]:
     if question is not None:
-        return verdict.judge(observation, question)
+        return verdict.judge(observation, question, bench.table)
     outcome = observation.reading("boot").outcome
     return None, "boot and probe complete" if outcome.word == "OK" else f"boot: {outcome}"
 

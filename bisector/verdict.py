@@ -1,15 +1,56 @@
-"""What does an observation answer? Observation + Question -> Verdict. (pure)"""
+"""What does an observation answer? Observation + Question -> Verdict. (pure)
+
+An outcome that is neither the old nor the new one is said by name, and what the name means stands in one table
+that a person sees and can change: by default *untestable*, for every name.
+"""
 
 from __future__ import annotations
 
-from bisector.model import BrokenBuild, Observation, Question, Verdict
+from collections.abc import Mapping
+
+from bisector.model import SCENARIO_WORDS, BrokenBuild, Observation, Outcome, Question, Verdict
 
 # Outcomes that say that a scenario was not measured: no difference between them is a question.
 NOT_MEASURED = frozenset({"NORUN", "ENV_BAD", "KERNEL_DEAD"})
+NO_BUILD, OPTION_LOST = "no-build", "option-lost"
+
+Table = Mapping[str, Verdict]
 
 
-def judge(observation: Observation, question: Question) -> tuple[Verdict, str]:
-    """Return the verdict and its reason: the asked outcome to the letter, or untestable by name."""
+def _name(word: str) -> str:
+    return word.lower().replace("_", "-")
+
+
+# Name -> what it says, in the order of a step. A boot's names begin with `boot-`, but for those that say it already.
+NAMES: Mapping[str, str] = {
+    NO_BUILD: "make fails",
+    OPTION_LOST: "a required option is gone",
+    "boot-silent": "nothing is printed for the silence limit",
+    "boot-panic": "a panic before the probe begins",
+    "boot-oops": "an oops before the probe begins",
+    "boot-overdue": "it talks, but the probe does not begin",
+    "boot-flooded": "it talks without end",
+    "boot-no-probe": "it powers off without the probe",
+    "boot-cut-off": "it powers off in the middle",
+    **{_name(word): f"the scenario is {word}" for word in SCENARIO_WORDS.split()},
+    "panic": "a panic during the scenario",
+    "oops": "an oops during the scenario",
+    "cut-off": "it powers off during the scenario",
+    "flooded": "it talks without end during the scenario",
+    "kernel-dead": "the canary died before the scenario",
+    "no-power-off": "the probe ended, the machine did not",
+}
+
+
+def name(outcome: Outcome, scenario: str) -> str:
+    """Return the name under which the table knows an outcome of this scenario."""
+    word = _name(outcome.word)
+    prefixed = f"boot-{word}"
+    return prefixed if scenario == "boot" and prefixed in NAMES else word
+
+
+def judge(observation: Observation, question: Question, table: Table) -> tuple[Verdict, str]:
+    """Return the verdict and its reason: the asked outcome to the letter, else what the table says of its name."""
     outcome = observation.reading(question.scenario).outcome
     if outcome == question.old:
         return Verdict.OLD, f"{question.scenario} is {outcome}"
@@ -17,10 +58,16 @@ def judge(observation: Observation, question: Question) -> tuple[Verdict, str]:
         return Verdict.NEW, f"{question.scenario} is {outcome}"
     boot = observation.reading("boot").outcome
     if outcome.word == "NORUN" and boot.word != "OK":
-        return Verdict.UNTESTABLE, f"boot: {boot}"
-    return Verdict.UNTESTABLE, f"{question.scenario} is {outcome}, neither {question.old} nor {question.new}"
+        return _by_table(name(boot, "boot"), f"boot: {boot}", table)
+    why = f"{question.scenario} is {outcome}, neither {question.old} nor {question.new}"
+    return _by_table(name(outcome, question.scenario), why, table)
 
 
-def judge_build(broken: BrokenBuild) -> tuple[Verdict, str]:
-    """A commit without a kernel has shown nothing."""
-    return Verdict.UNTESTABLE, broken.because
+def judge_build(broken: BrokenBuild, table: Table) -> tuple[Verdict, str]:
+    """A commit without a kernel has shown nothing, unless a person says that this is what is looked for."""
+    return _by_table(OPTION_LOST if broken.because.startswith("CONFIG_") else NO_BUILD, broken.because, table)
+
+
+def _by_table(known_as: str, why: str, table: Table) -> tuple[Verdict, str]:
+    verdict = table.get(known_as, Verdict.UNTESTABLE)
+    return verdict, why if verdict is Verdict.UNTESTABLE else f"{why} (--on {known_as}={verdict.value})"

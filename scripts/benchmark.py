@@ -21,10 +21,11 @@ from kernel_history import History, make
 from bisector import api, boot, opening, probe, verdict
 from bisector.arches import architecture
 from bisector.events import Event, Searching, Settings, Tested
+from bisector.evidence.limits import UNMEASURED
 from bisector.guest import compile as guest
 from bisector.guest import initramfs
 from bisector.journal import Session
-from bisector.model import Kernel, Limits, Outcome, Purpose, Question, Step
+from bisector.model import Kernel, Outcome, Purpose, Question, Step
 
 PAIRS = 15
 README = Path(__file__).parents[1] / "README.md"
@@ -44,7 +45,8 @@ def settings(repo: Path) -> Settings:
         ccache=opening.ccache(True),
         accel="tcg",
         cpu="",
-        limits=Limits(60, 20, 180, 16 << 20),
+        limits={},
+        on={},
         fragment=opening.fragment(),
         scenario="exec-sigtrap",
         old_outcome=None,
@@ -119,9 +121,9 @@ def boots(chosen: Settings, kernel: Kernel, session: Path, pairs: int) -> tuple[
             archive = Path(place, "initramfs.cpio")
             archive.write_bytes(initramfs.archive(program, nonce))
             heard = boot.boot(
-                machine, kernel, initramfs=archive, nonce=nonce, limits=chosen.limits, log=Path(place, "log")
+                machine, kernel, initramfs=archive, nonce=nonce, limits=UNMEASURED, log=Path(place, "log")
             )
-            verdict.judge(probe.read(heard), question)
+            verdict.judge(probe.read(heard), question, chosen.on)
 
         for _ in range(pairs):
             ours.append(timed(one))

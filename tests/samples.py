@@ -7,6 +7,7 @@ from pathlib import Path
 from bisector.events import (
     Asked,
     Concluded,
+    Measured,
     Progress,
     Recorded,
     Resumed,
@@ -16,6 +17,7 @@ from bisector.events import (
     Stopped,
     Tested,
 )
+from bisector.evidence.limits import UNMEASURED
 from bisector.journal import Session
 from bisector.model import (
     BrokenBuild,
@@ -24,7 +26,6 @@ from bisector.model import (
     Conclusion,
     Kernel,
     Kind,
-    Limits,
     Observation,
     Outcome,
     Purpose,
@@ -58,7 +59,8 @@ def settings(repo: str = "/srv/linux") -> Settings:
         ccache=None,
         accel="tcg",
         cpu="",
-        limits=Limits(60.0, 20.5, 180.0, 1 << 20),
+        limits={"silence": 20.5},
+        on={"hung": Verdict.NEW},
         fragment="CONFIG_TTY=y  # required: the probe's lines leave through it\n",
         scenario=None,
         old_outcome=None,
@@ -120,6 +122,7 @@ ASKED = Asked(question=QUESTION, differing=("exec-sigtrap", "step-svc"))
 AFTER_THE_START: tuple[Recorded, ...] = (
     Tested(step=step(OLD, Purpose.OLD_END, None, STUCK)),
     Tested(step=step(NEW, Purpose.NEW_END, None, OK)),
+    Measured(limits=UNMEASURED, boots=2),
     ASKED,
     Searching(commits=12, olds=(OLD.id,)),
     Tested(step=broken(commit("5"), "init/main.c:1:1: error: no")),
@@ -148,7 +151,7 @@ def session(*events: Recorded, begun: Started | None = None) -> Session:
 def found(culprit: Commit = CULPRIT, parent: Commit = PARENT, line: str = LINE) -> tuple[Recorded, ...]:
     """Return the events of a session that names a culprit."""
     return (
-        *AFTER_THE_START[:4],
+        *AFTER_THE_START[:5],
         Tested(step=broken(commit("5"), "init/main.c:1:1: error: no")),
         Tested(step=step(culprit, Purpose.SEARCH, Verdict.NEW, OK)),
         *(Tested(step=step(culprit, Purpose.CULPRIT, Verdict.NEW, OK, line=line)) for _ in range(3)),

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from bisector.events import SCHEMA
 from tests.conftest import ONCE, Bisector, Json
 from tests.minitree import MiniTree
 
@@ -128,7 +129,7 @@ def test_a_file_with_an_unknown_option_is_refused(line: str, why: str, tree: Min
 
 def test_a_bot_asks_for_json_in_its_file(bisector: Bisector) -> None:
     (bisector.cwd / "bot.toml").write_text("json = true\n")
-    assert bisector("list", "--config", "bot.toml").lines == [{"command": "list", "schema": 1, "sessions": []}]
+    assert bisector("list", "--config", "bot.toml").lines == [{"command": "list", "schema": SCHEMA, "sessions": []}]
 
 
 def test_good_and_bad_are_other_names_for_old_and_new(tree: MiniTree, bisector: Bisector) -> None:

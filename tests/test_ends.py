@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from bisector.evidence import ends
-from bisector.model import Conclusion, Kind, Observation, Outcome, Question, Reading
+from bisector.model import Conclusion, Kind, Observation, Outcome, Question, Reading, Verdict
+from bisector.verdict import Table
 
 Boots = list[Observation]
 
@@ -19,10 +20,16 @@ def boots(*outcomes: str, scenario: str = "exec-sigtrap", boot: str = "OK") -> B
 
 
 def ask(
-    old: Boots, new: Boots, scenario: str | None = None, *, before: str | None = None, after: str | None = None
+    old: Boots,
+    new: Boots,
+    scenario: str | None = None,
+    *,
+    before: str | None = None,
+    after: str | None = None,
+    table: Table | None = None,
 ) -> Question | Conclusion:
-    said = [Outcome.parse(text) if text else None for text in (before, after)]
-    return ends.question(old, new, scenario, *said)
+    was, now = (Outcome.parse(text) if text else None for text in (before, after))
+    return ends.question(old, new, scenario, was, now, table or {})
 
 
 def refused(answer: Question | Conclusion) -> tuple[Kind, str]:
@@ -185,3 +192,24 @@ def test_an_old_outcome_that_is_not_shown_where_the_ends_differ_makes_them_unfit
 
 def test_what_was_said_truly_of_unsteady_ends_is_still_below_confidence() -> None:
     assert said(["OK", "DUP(2)"], ["STUCK"], "OK", "STUCK")[0] is Kind.BELOW_CONFIDENCE
+
+
+# -- an end that does not come to the scenario ---------------------------------------------------------
+
+
+def boot_alone(outcome: str) -> Observation:
+    return Observation((Reading("boot", Outcome.parse(outcome)),), None, "")
+
+
+def test_an_end_that_panics_is_new_if_the_table_says_so() -> None:
+    panics = [boot_alone("PANIC(x)"), boot_alone("PANIC(x)")]
+    assert isinstance(ask(boots("OK", "OK"), panics, "exec-sigtrap"), Conclusion)
+    asked = ask(boots("OK", "OK"), panics, "exec-sigtrap", table={"boot-panic": Verdict.NEW})
+    assert asked == Question("exec-sigtrap", Outcome("OK"), Outcome("PANIC", "x"))
+
+
+def test_the_table_s_new_is_no_word_for_the_old_end() -> None:
+    panics = [boot_alone("PANIC(x)")]
+    assert isinstance(ask(panics, boots("OK"), "exec-sigtrap", table={"boot-panic": Verdict.NEW}), Conclusion)
+    asked = ask(panics, boots("OK"), "exec-sigtrap", table={"boot-panic": Verdict.OLD})
+    assert asked == Question("exec-sigtrap", Outcome("PANIC", "x"), Outcome("OK"))

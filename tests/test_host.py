@@ -3,17 +3,13 @@
 import os
 import sys
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from bisector.errors import HostError
 from bisector.host import console, process
-from bisector.host.console import Stop
-from bisector.model import Limits
-
-LIMITS = Limits(boot=20, silence=10, total=30, output=1 << 20)
-MARK = "@bsct 0123 "
 
 
 def run(tmp_path: Path, script: str, seconds: float = 20, heard: list[str] | None = None) -> process.Finished:
@@ -22,8 +18,18 @@ def run(tmp_path: Path, script: str, seconds: float = 20, heard: list[str] | Non
     return process.run(argv, env=dict(os.environ), log=tmp_path / "log", seconds=seconds, on_line=on_line)
 
 
-def listen(tmp_path: Path, script: str, limits: Limits = LIMITS, mark: str = MARK) -> console.Listened:
-    return console.listen(["sh", "-c", script], log=tmp_path / "log", limits=limits, mark=mark)
+@dataclass(frozen=True)
+class Heard:
+    text: str
+    code: int | None
+
+
+def listen(tmp_path: Path, script: str) -> Heard:
+    """Hear a script to its end."""
+    with console.opened(["sh", "-c", script], log=tmp_path / "log") as said:
+        while said.read(60) is not None:
+            pass
+        return Heard(said.text, said.ended())
 
 
 def alive(pid: int) -> bool:
@@ -135,16 +141,14 @@ process.run(["sh", "-c", "echo $$ > pids; exec sleep 100"], env=dict(os.environ)
 
 
 def test_a_child_that_ends_by_itself_is_heard_to_its_last_byte(tmp_path: Path) -> None:
-    heard = listen(tmp_path, f"echo before; printf '{MARK}0\\n'; seq 1 20000; printf last; exit 3")
-    assert (heard.stop, heard.code) == (Stop.CLOSED, 3)
+    heard = listen(tmp_path, "echo before; seq 1 20000; printf last; exit 3")
+    assert heard.code == 3
     assert heard.text.endswith("20000\r\nlast")
-    assert heard.marked is not None
     assert (tmp_path / "log").read_bytes().decode().partition("\n")[2] == heard.text
 
 
 def test_a_child_that_was_killed_is_no_clean_end(tmp_path: Path) -> None:
-    heard = listen(tmp_path, "echo a; kill -9 $$")
-    assert (heard.stop, heard.code) == (Stop.CLOSED, 137)
+    assert listen(tmp_path, "echo a; kill -9 $$").code == 137
 
 
 def test_what_was_said_is_in_the_log_while_the_child_still_runs(tmp_path: Path) -> None:
@@ -152,47 +156,16 @@ def test_what_was_said_is_in_the_log_while_the_child_still_runs(tmp_path: Path) 
     assert heard.text.split() == ["hello", "1"]
 
 
-def test_a_mark_torn_into_single_bytes_is_seen(tmp_path: Path) -> None:
-    letters = " ".join(f"'{letter}'" for letter in MARK)
-    limits = Limits(boot=2, silence=10, total=30, output=1 << 20)
-    heard = listen(tmp_path, f'for x in {letters}; do printf "$x"; sleep 0.02; done; sleep 3; echo end', limits)
-    assert (heard.stop, heard.code) == (Stop.CLOSED, 0)
-    assert heard.marked is not None
-    assert heard.text == f"{MARK}end\r\n"
-
-
-def test_talk_without_the_mark_ends_at_the_boot_limit(tmp_path: Path) -> None:
-    limits = Limits(boot=0.6, silence=10, total=30, output=1 << 20)
-    heard = listen(tmp_path, f"while :; do echo '{MARK[1:]}'; sleep 0.05; done", limits)
-    assert (heard.stop, heard.marked, heard.code) == (Stop.NO_MARK, None, None)
-
-
-def test_silence_ends_at_its_limit_whether_or_not_the_mark_was_seen(tmp_path: Path) -> None:
-    limits = Limits(boot=20, silence=0.6, total=30, output=1 << 20)
-    for said in ("hello", MARK):
-        heard = listen(tmp_path, f"printf '{said}'; sleep 60", limits)
-        assert (heard.stop, heard.text, heard.code) == (Stop.SILENCE, said, None)
-        assert (heard.marked is None) == (said != MARK)
-
-
-def test_talk_after_the_mark_ends_at_the_total_limit(tmp_path: Path) -> None:
-    limits = Limits(boot=20, silence=20, total=0.8, output=1 << 20)
-    heard = listen(tmp_path, f"printf '{MARK}'; while :; do echo beat; sleep 0.05; done", limits)
-    assert heard.stop is Stop.TOTAL
-    assert heard.marked is not None
-
-
-def test_endless_output_is_bounded_in_memory_and_in_the_log(tmp_path: Path) -> None:
-    heard = listen(tmp_path, "yes", Limits(boot=20, silence=20, total=30, output=100_000))
-    assert heard.stop is Stop.OUTPUT
-    assert 100_000 < len(heard.text) < 300_000
-    assert (tmp_path / "log").stat().st_size < 300_000
+def test_a_child_that_says_nothing_is_quiet_and_one_that_closes_has_ended(tmp_path: Path) -> None:
+    with console.opened(["sh", "-c", "read x"], log=tmp_path / "log") as said:
+        assert said.read(0.1) == ""
+        assert said.read(0) == ""
+    with console.opened(["true"], log=tmp_path / "log") as said:
+        assert said.read(20) is None
 
 
 def test_bytes_that_are_no_utf_8_are_kept_as_escapes(tmp_path: Path) -> None:
-    heard = listen(tmp_path, r"printf 'a\377\000\303\050\033[31mz'")
-    assert heard.text == "a\\xff\x00\\xc3(\x1b[31mz"
-    assert heard.stop is Stop.CLOSED
+    assert listen(tmp_path, r"printf 'a\377\000\303\050\033[31mz'").text == "a\\xff\x00\\xc3(\x1b[31mz"
 
 
 def test_a_torn_utf_8_letter_is_one_letter(tmp_path: Path) -> None:
@@ -201,16 +174,47 @@ def test_a_torn_utf_8_letter_is_one_letter(tmp_path: Path) -> None:
 
 def test_a_child_that_ignores_sigterm_is_killed_with_its_group(tmp_path: Path) -> None:
     script = f"cd {tmp_path}; trap '' TERM HUP; (while :; do sleep 0.1; done) & echo $$ $! > pids; printf x; wait"
-    heard = listen(tmp_path, script, Limits(boot=20, silence=0.6, total=30, output=1 << 20))
-    assert heard.stop is Stop.SILENCE
+    with console.opened(["sh", "-c", script], log=tmp_path / "log") as said:
+        assert said.read(20) == "x"
     assert gone((tmp_path / "pids").read_text())
 
 
 def test_a_child_that_left_the_terminal_is_waited_for_and_its_code_is_known(tmp_path: Path) -> None:
-    heard = listen(tmp_path, "exec > /dev/null 2>&1 < /dev/null; sleep 0.3; exit 5")
-    assert (heard.stop, heard.code) == (Stop.CLOSED, 5)
+    assert listen(tmp_path, "exec > /dev/null 2>&1 < /dev/null; sleep 0.3; exit 5").code == 5
+
+
+def test_a_child_that_waits_is_asleep_and_one_that_works_is_not(tmp_path: Path) -> None:
+    with console.opened(["sh", "-c", "echo; read x"], log=tmp_path / "log") as said:
+        assert said.read(20)
+        deadline = time.monotonic() + 20
+        while not said.asleep() and time.monotonic() < deadline:
+            time.sleep(0.01)
+        assert said.asleep()
+    with console.opened(["sh", "-c", "echo; while :; do :; done"], log=tmp_path / "log") as said:
+        assert said.read(20)
+        assert not any(said.asleep() for _ in range(20))
+
+
+def test_descriptors_are_inherited_and_no_others(tmp_path: Path) -> None:
+    ours, theirs = os.pipe()
+    other = os.open(os.devnull, os.O_RDONLY)
+    script = f"[ -e /proc/self/fd/{theirs} ] && [ ! -e /proc/self/fd/{other} ] && echo yes > /proc/self/fd/{theirs}"
+    with console.opened(["sh", "-c", script], log=tmp_path / "log", descriptors=[theirs]) as said:
+        while said.read(20) is not None:
+            pass
+    os.close(theirs)
+    assert os.read(ours, 10) == b"yes\n"
+
+
+def test_a_path_that_is_no_utf_8_arrives_as_it_is(tmp_path: Path) -> None:
+    name = os.fsdecode(b"\xff\xfe name")
+    (tmp_path / name).write_text("")
+    with console.opened(["ls", str(tmp_path / name)], log=tmp_path / "log") as said:
+        while said.read(20) is not None:
+            pass
+        assert said.ended() == 0
 
 
 def test_a_console_of_a_missing_program_is_our_machines_failure(tmp_path: Path) -> None:
-    with pytest.raises(HostError):
-        console.listen(["no-such-qemu"], log=tmp_path / "log", limits=LIMITS, mark=MARK)
+    with pytest.raises(HostError), console.opened(["no-such-qemu"], log=tmp_path / "log"):
+        pass

@@ -15,7 +15,7 @@ from bisector.events import Recorded
 from bisector.journal import NAME, Journal
 from tests import samples
 
-NEWER = b'{"event":"step","schema":2,"at":"","step":{"shape":"unknown to us"}}\n'
+NEWER = b'{"event":"step","schema":99,"at":"","step":{"shape":"unknown to us"}}\n'
 
 
 @pytest.fixture

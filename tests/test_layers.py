@@ -17,13 +17,22 @@ PACKAGE = Path(bisector.__file__).parent
 ROOT = PACKAGE.parent
 MODULES = {".".join(path.relative_to(ROOT).with_suffix("").parts): path for path in sorted(PACKAGE.rglob("*.py"))}
 STAGES = {f"bisector.{name}" for name in ("checkout", "build", "boot", "probe", "verdict")}
-PURE = ("bisector.frames", "bisector.probe", "bisector.verdict", "bisector.evidence", "bisector.report")
-LINES = 260
+PURE = (
+    "bisector.frames",
+    "bisector.probe",
+    "bisector.watch",
+    "bisector.verdict",
+    "bisector.evidence",
+    "bisector.report",
+)
+LINES = 265
 
 # Third-party package -> the only modules that import it.
 HOMES = {
     "git": {"bisector.host.repository"},
     "pexpect": {"bisector.host.console"},
+    "ptyprocess": {"bisector.host.console"},
+    "qemu": {"bisector.host.monitor"},
     "elftools": {"bisector.host.elf"},
     "tenacity": {"bisector.step"},
     "rich": {"bisector.display"},
@@ -83,8 +92,8 @@ def test_what_is_pure_imports_values_only(name: str) -> None:
     known = [own, "bisector.model", "bisector.scenarios"]
     known += ["bisector.journal"] if name == "bisector.report.values" else []
     known += ["bisector.frames"] if name == "bisector.probe" else []
-    # One set of words, NOT_MEASURED, is the verdict's and the ends' alike.
-    known += ["bisector.verdict"] if name == "bisector.evidence.ends" else []
+    # The table of names is the verdict's, the ends' and the report's alike.
+    known += ["bisector.verdict"] if name in ("bisector.evidence.ends", "bisector.report.rules") else []
     assert {imported for imported in ours(name) if not below(imported, *known)} == set()
 
 

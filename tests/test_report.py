@@ -28,13 +28,13 @@ def report(*happened: Recorded, code: tuple[str, ...] = ()) -> Report:
 
 
 FOUND = report(*samples.found(), code=CODE)
-AMONG = report(*samples.AFTER_THE_START[:5], Concluded(conclusion=samples.AMONG))
+AMONG = report(*samples.AFTER_THE_START[:6], Concluded(conclusion=samples.AMONG))
 AGREE = report(
     samples.AFTER_THE_START[0],
     Concluded(conclusion=Conclusion(Kind.ENDS_AGREE, "no scenario differs between the ends")),
 )
 STOPPED = report(samples.AFTER_THE_START[0], samples.STOPPED)
-RUNNING = report(*samples.AFTER_THE_START[:4])
+RUNNING = report(*samples.AFTER_THE_START[:5])
 ALL = {"found": FOUND, "among": AMONG, "agree": AGREE, "stopped": STOPPED, "running": RUNNING}
 
 

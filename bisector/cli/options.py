@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
+import math
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -14,7 +16,9 @@ from bisector import config, opening
 from bisector.arches import architecture
 from bisector.errors import UserError
 from bisector.events import Settings
-from bisector.model import Limits, Outcome
+from bisector.evidence import limits
+from bisector.model import Limits, Outcome, Verdict
+from bisector.verdict import NAMES
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -63,6 +67,10 @@ def common(command: F) -> F:
     return command
 
 
+def _limit(name: str, about: str) -> Callable[[F], F]:
+    return click.option(f"--{name}-limit", type=float, default=None, help=f"{about} Default: measured at the ends.")
+
+
 def building(command: F) -> F:
     """Give a command the options that decide how kernels are built and booted."""
     for option in reversed(
@@ -76,11 +84,18 @@ def building(command: F) -> F:
             click.option("--fragment", type=click.Path(path_type=Path), multiple=True, help="More kconfig lines."),
             click.option("--accel", type=click.Choice(["tcg", "kvm"]), default="tcg", show_default=True),
             click.option("--cpu", default="", help="QEMU's CPU model."),
-            click.option("--boot-limit", type=float, default=60, show_default=True, help="Seconds to the probe."),
-            click.option("--silence-limit", type=float, default=20, show_default=True, help="Seconds of silence."),
-            click.option("--total-limit", type=float, default=180, show_default=True, help="Seconds of a boot."),
+            _limit("boot", "Guest seconds to the probe."),
+            _limit("silence", "Guest seconds without a byte."),
+            _limit("scenario", "Guest seconds of one scenario."),
+            _limit("total", "Guest seconds of a boot."),
+            _limit("output", "MiB that a boot may print."),
+            _limit("host", "Seconds of this machine's time: the last net."),
             click.option(
-                "--output-limit", type=float, default=16, show_default=True, help="MiB that a boot may print."
+                "--on",
+                "on",
+                multiple=True,
+                metavar="NAME=VERDICT",
+                help="What an outcome means, as boot-panic=new; start prints the names.",
             ),
         )
     ):
@@ -91,11 +106,6 @@ def building(command: F) -> F:
 def settings(options: dict[str, Any], **asked: Any) -> Settings:
     arch = architecture(options["arch"])
     repo = Path(options["repo"]).absolute()
-    try:
-        output = int(options["output_limit"] * (1 << 20))
-        limits = Limits(options["boot_limit"], options["silence_limit"], options["total_limit"], output)
-    except ValueError as error:
-        raise UserError(str(error), "limits are seconds and MiB, more than zero") from error
     known = {"scenario": None, "old_outcome": None, "new_outcome": None, "end_boots": 1, "confirm_boots": 1}
     return Settings(
         repo=str(repo),
@@ -106,10 +116,39 @@ def settings(options: dict[str, Any], **asked: Any) -> Settings:
         ccache=opening.ccache(options["ccache"]),
         accel=options["accel"],
         cpu=options["cpu"],
-        limits=limits,
+        limits=_limits(options),
+        on=table(options["on"]),
         fragment=opening.fragment(options["fragment"]),
         **(known | asked),
     )
+
+
+def _limits(options: dict[str, Any]) -> dict[str, float]:
+    """Return the limits that were given, in seconds and bytes. Raises UserError."""
+    names = [field.name for field in dataclasses.fields(Limits)]
+    given = {name: options[f"{name}_limit"] for name in names if options[f"{name}_limit"] is not None}
+    if "output" in given:
+        given["output"] = math.floor(given["output"] * (1 << 20)) if math.isfinite(given["output"]) else 0
+    try:
+        limits.with_given(limits.UNMEASURED, given)
+    except ValueError as error:
+        raise UserError(str(error), "limits are seconds and MiB, more than zero") from error
+    return given
+
+
+def table(words: Sequence[str]) -> dict[str, Verdict]:
+    """Read NAME=VERDICT words. Raises UserError for a name or a verdict that is none."""
+    found = {}
+    for word in words:
+        name, _, meaning = word.partition("=")
+        if name not in NAMES:
+            raise UserError(f"--on {word}: no outcome has the name {name!r}", f"known: {', '.join(NAMES)}")
+        try:
+            found[name] = Verdict(meaning)
+        except ValueError:
+            verdicts = ", ".join(verdict.value for verdict in Verdict)
+            raise UserError(f"--on {word}: {meaning!r} is no verdict", f"known: {verdicts}") from None
+    return found
 
 
 def state_directory(given: Path | None) -> Path:

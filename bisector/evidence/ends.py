@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bisector.model import Conclusion, Kind, Observation, Outcome, Question
+from bisector.model import Conclusion, Kind, Observation, Outcome, Question, Verdict
 from bisector.scenarios import SCENARIOS
-from bisector.verdict import NOT_MEASURED
+from bisector.verdict import NOT_MEASURED, Table, name
 
 Boots = Sequence[Observation]
 
@@ -45,10 +45,12 @@ def question(
     scenario: str | None,
     old_outcome: Outcome | None,
     new_outcome: Outcome | None,
+    table: Table,
 ) -> Question | Conclusion:
     """Return what to ask: the scenario that was named, or the first that differs; else why there is nothing.
 
-    `old_outcome`, `new_outcome`: what a person says the ends do; it must be so.
+    `old_outcome`, `new_outcome`: what a person says the ends do; it must be so. `table`: what a person says of
+    outcomes by name; an end that does not come to the scenario may show by it what it is.
     """
     if scenario is None:
         candidates = differing(old, new)
@@ -56,7 +58,8 @@ def question(
         if not steady:
             return _nothing_to_ask(old, new, candidates)
         scenario = steady[0]
-    before, after = outcomes(old, scenario), outcomes(new, scenario)
+    before = _by_table(old, scenario, Verdict.OLD, table) or outcomes(old, scenario)
+    after = _by_table(new, scenario, Verdict.NEW, table) or outcomes(new, scenario)
     for end, seen in (("old", before), ("new", after)):
         if any(outcome.word in NOT_MEASURED for outcome in seen):
             return Conclusion(Kind.ENDS_UNFIT, f"the {end} end does not measure {scenario}: {_either(seen)}")
@@ -69,6 +72,14 @@ def question(
     if before == after:
         return Conclusion(Kind.ENDS_AGREE, f"{scenario} is {before[0]} at both ends")
     return Question(scenario, before[0], after[0])
+
+
+def _by_table(boots: Boots, scenario: str, end: Verdict, table: Table) -> tuple[Outcome, ...]:
+    """Return the boot's outcomes if none of the boots came to the scenario, and the table says that they count."""
+    if any(outcome.word != "NORUN" for outcome in outcomes(boots, scenario)):
+        return ()
+    seen = outcomes(boots, "boot")
+    return seen if all(table.get(name(outcome, "boot")) is end for outcome in seen) else ()
 
 
 def _as_said(

@@ -2,153 +2,116 @@
 
 from __future__ import annotations
 
-import enum
+import os
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
 
 import pexpect
+import ptyprocess
 
 from bisector.errors import HostError
 from bisector.host import process
-from bisector.model import Limits
-
-# How long one read may wait before the clocks are looked at again, in seconds.
-TICK = 0.25
-# A look at the clocks that comes this much late means that we did not run: Ctrl-Z, a swapping or suspended host.
-SLEPT = 2.0
 
 
-class Stop(enum.Enum):
-    """Why reading stopped."""
+class _Child(pexpect.spawn):  # type: ignore[type-arg]
+    """pexpect's child, which may inherit some of our descriptors; pexpect alone would close them all."""
 
-    CLOSED = "closed"
-    NO_MARK = "no-mark"
-    SILENCE = "silence"
-    TOTAL = "total"
-    OUTPUT = "output"
-
-
-@dataclass(frozen=True, slots=True)
-class Listened:
-    """`marked`: seconds until the mark was first seen; `code`: the exit code, None if we ended the child."""
-
-    text: str
-    stop: Stop
-    seconds: float
-    marked: float | None
-    code: int | None
-
-
-def listen(argv: Sequence[str], *, log: Path, limits: Limits, mark: str) -> Listened:
-    """Run argv on a pty of its own and read it to its end, or to the first limit that it breaks.
-
-    `mark` is the text that ends the time for `limits.boot`. Each block is in `log` before it is looked at.
-    Raises HostError if the program is missing or the log cannot be written.
-    """
-    process.require(argv[0])
-    started = time.monotonic()
-    with process.logging(log), log.open("a", encoding="utf-8", errors="backslashreplace") as sink:
-        sink.write(f"$ {process.printable(argv)}\n")
-        child = _spawn(argv)
-        try:
-            heard = _hear(child, sink, started, limits, mark)
-        finally:
-            process.end_group(_pid(child), child.isalive)
-            child.close(force=True)
-    code = child.exitstatus if heard.stop is Stop.CLOSED else None
-    if heard.stop is Stop.CLOSED and child.signalstatus is not None:
-        code = 128 + child.signalstatus
-    return Listened(heard.text, heard.stop, time.monotonic() - started, heard.marked, code)
-
-
-def _spawn(argv: Sequence[str]) -> pexpect.spawn[str]:
-    bound = process.bound_to_us(argv)
-    try:
+    def __init__(self, argv: Sequence[str], descriptors: Sequence[int]) -> None:
+        self._argv, self._descriptors = argv, tuple(descriptors)
         # Echo off: we never type, and the log holds what the guest said and nothing else.
-        child = pexpect.spawn(
-            bound[0], bound[1:], encoding="utf-8", codec_errors="backslashreplace", echo=False, timeout=None
-        )
-    except pexpect.ExceptionPexpect as error:
-        raise HostError(f"cannot start {argv[0]}: {error}", "bisector doctor says what is missing") from error
-    # pexpect's defaults sleep 0.1 s in each of several places, for terminals with a person in front.
-    for sleeper in (child, child.ptyproc):  # type: ignore[attr-defined]
-        sleeper.delayafterclose = sleeper.delayafterterminate = 0.01
-    return child
+        super().__init__(argv[0], encoding="utf-8", codec_errors="backslashreplace", echo=False, timeout=None)
+        # pexpect's defaults sleep 0.1 s in each of several places, for terminals with a person in front.
+        for sleeper in (self, self.ptyproc):  # type: ignore[attr-defined]
+            sleeper.delayafterclose = sleeper.delayafterterminate = 0.01
+
+    def _spawnpty(self, _: list[str], **options: Any) -> Any:
+        for descriptor in self._descriptors:
+            os.set_inheritable(descriptor, True)
+        # Our own words, in the file system's encoding: a path need not be UTF-8.
+        argv = [os.fsencode(word) for word in self._argv]
+        return ptyprocess.PtyProcess.spawn(argv, pass_fds=self._descriptors, **options)
 
 
-def _pid(child: pexpect.spawn[str]) -> int:
-    assert child.pid is not None  # it was spawned, or pexpect would have raised
-    return child.pid
+class Console:
+    """A running child and all that it said so far. Each block is in the log before it is looked at."""
 
+    def __init__(self, child: _Child, sink: TextIO) -> None:
+        self._child, self._sink = child, sink
+        self._blocks: list[str] = []
+        self.size = 0
+        self.code: int | None = None
 
-@dataclass(frozen=True, slots=True)
-class _Heard:
-    text: str
-    stop: Stop
-    marked: float | None
+    @property
+    def text(self) -> str:
+        """Everything that was said; bytes that are no UTF-8 as \\xNN."""
+        return "".join(self._blocks)
 
+    @property
+    def pid(self) -> int:
+        """The child's process id."""
+        assert self._child.pid is not None  # it was spawned, or pexpect would have raised
+        return self._child.pid
 
-def _hear(
-    child: pexpect.spawn[str],
-    sink: TextIO,
-    started: float,
-    limits: Limits,
-    mark: str,
-) -> _Heard:
-    blocks: list[str] = []
-    size, marked, tail = 0, None, ""
-    looked = last = started
-    stop = None
-    while stop is None:
-        block = _read(child)
-        now = time.monotonic()
-        if now - looked > SLEPT:
-            # We were stopped or starved, not the guest silent: that time counts against no limit.
-            started, last = started + now - looked, last + now - looked
-        looked = now
-        if block is None:
-            stop = Stop.CLOSED
-        elif block:
-            sink.write(block)
-            sink.flush()
-            blocks.append(block)
-            size, last = size + len(block), now
-            if marked is None and mark in tail + block:  # the mark may be torn between two blocks
-                marked = now - started
-            tail = (tail + block)[-len(mark) :]
-            stop = _broken(limits, now - started, 0.0, marked, size)
-        else:
-            # Only once no byte waits any more may a limit be said to be broken.
-            stop = _broken(limits, now - started, now - last, marked, size)
-    if stop is Stop.CLOSED:
+    def read(self, seconds: float) -> str | None:
+        """Return what waits to be read, "" if nothing came in that many seconds, None at the end."""
+        try:
+            block: str = self._child.read_nonblocking(size=1 << 16, timeout=seconds)
+        except pexpect.TIMEOUT:
+            return ""
+        except pexpect.EOF:
+            return None
+        self._sink.write(block)
+        self._sink.flush()
+        self._blocks.append(block)
+        self.size += len(block)
+        return block
+
+    def note(self, words: str) -> None:
+        """Write a line of ours into the log; it is no part of the text."""
+        self._sink.write(f"\n[bisector: {words}]\n")
+
+    def asleep(self) -> bool:
+        """Tell whether every thread of the child waits for something other than a processor."""
+        try:
+            states = [path.read_text().rpartition(")")[2].split()[0] for path in _threads(self.pid)]
+        except (OSError, IndexError):
+            return False  # it is just ending
+        return set(states) == {"S"}
+
+    def ended(self) -> int | None:
+        """Collect the exit code of a child that closed its pty: 128+N for signal N, None if it has to be ended."""
         # The pty closes a moment before the child is gone; pexpect's own wait() has no deadline.
         deadline = time.monotonic() + process.GRACE
-        while child.isalive() and time.monotonic() < deadline:
+        while self._child.isalive() and time.monotonic() < deadline:
             time.sleep(0.005)
-    return _Heard("".join(blocks), stop, marked)
+        if self._child.signalstatus is not None:
+            return 128 + int(self._child.signalstatus)
+        return self._child.exitstatus
 
 
-def _read(child: pexpect.spawn[str]) -> str | None:
-    """Return what waits to be read, "" if nothing came for TICK seconds, None at the end."""
-    try:
-        return child.read_nonblocking(size=1 << 16, timeout=TICK)
-    except pexpect.TIMEOUT:
-        return ""
-    except pexpect.EOF:
-        return None
+def _threads(pid: int) -> list[Path]:
+    return list(Path(f"/proc/{pid}/task").glob("*/stat"))
 
 
-def _broken(limits: Limits, elapsed: float, silent: float, marked: float | None, size: int) -> Stop | None:
-    """Return the first limit that is broken, None while all hold."""
-    if size > limits.output:
-        return Stop.OUTPUT
-    if marked is None and elapsed > limits.boot:
-        return Stop.NO_MARK
-    if silent > limits.silence:
-        return Stop.SILENCE
-    if elapsed > limits.total:
-        return Stop.TOTAL
-    return None
+@contextmanager
+def opened(argv: Sequence[str], *, log: Path, descriptors: Sequence[int] = ()) -> Iterator[Console]:
+    """Run argv on a pty of its own while the context lasts; the whole group is ended with it.
+
+    `descriptors` are inherited. Raises HostError if the program is missing or the log cannot be written.
+    """
+    process.require(argv[0])
+    with process.logging(log), log.open("a", encoding="utf-8", errors="backslashreplace") as sink:
+        sink.write(f"$ {process.printable(argv)}\n")
+        try:
+            child = _Child(process.bound_to_us(argv), descriptors)
+        except pexpect.ExceptionPexpect as error:
+            raise HostError(f"cannot start {argv[0]}: {error}", "bisector doctor says what is missing") from error
+        console = Console(child, sink)
+        try:
+            yield console
+        finally:
+            process.end_group(console.pid, child.isalive)
+            child.close(force=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from bisector.model import Commit, Kind, Seconds, Verdict
+from bisector.report import rules
 from bisector.report.values import Behaviour, Report
 
 
@@ -57,7 +58,7 @@ def headline(report: Report) -> str:
 def sections(report: Report) -> tuple[Section, ...]:
     """Return the report's sections in reading order, without empty ones."""
     found = [_answer(report), _culprit(report), _candidates(report), _behaviour(report), _visits(report)]
-    found += [_untestable(report), _reproduce(report), _configuration(report), _programs(report)]
+    found += [_untestable(report), _rules(report), _reproduce(report), _configuration(report), _programs(report)]
     return tuple(section for section in found if section is not None)
 
 
@@ -143,6 +144,16 @@ def _untestable(report: Report) -> Section | None:
         if visit.verdict is Verdict.UNTESTABLE
     )
     return Section("Untestable", table=Table(("commit", "subject: why"), "<<", rows)) if rows else None
+
+
+def _rules(report: Report) -> Section | None:
+    if report.limits is None:
+        return None
+    facts = (
+        ("a boot is given up", f"{rules.limits(report.limits)}; measured on {report.measured_on} boots of the ends"),
+        ("other outcomes", rules.table(report.on)),
+    )
+    return Section("Limits and verdicts", facts)
 
 
 def _reproduce(report: Report) -> Section | None:

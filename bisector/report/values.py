@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bisector.journal import Session
-from bisector.model import Commit, Conclusion, Outcome, Purpose, Question, Seconds, Step, Verdict
+from bisector.model import Commit, Conclusion, Limits, Outcome, Purpose, Question, Seconds, Step, Verdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,8 @@ class Report:
     """A session's whole answer. `state`: running, stopped or finished.
 
     `after` and `before`: the behaviour at the culprit and at its parents, of the confirming boots; at the
-    two ends where there is no culprit. `configuration`: the lines in which the kernel's .config differs
+    two ends where there is no culprit. `limits`: of the search's boots, from `measured_on` boots of the ends.
+    `on`: what outcomes mean by their names. `configuration`: the lines in which the kernel's .config differs
     from tinyconfig's. `reproduce`: what a person types to repeat the decisive boots.
     """
 
@@ -52,6 +53,9 @@ class Report:
     before: tuple[Behaviour, ...]
     after: Behaviour | None
     visits: tuple[Visit, ...]
+    limits: Limits | None
+    measured_on: int
+    on: dict[str, Verdict]
     versions: dict[str, str]
     caveat: str
     configuration: tuple[str, ...]
@@ -80,6 +84,9 @@ def report(session: Session, *, held: bool, configuration: Sequence[str], reprod
         before=before,
         after=after,
         visits=tuple(_visit(step, session.question) for step in session.steps),
+        limits=session.measured.limits if session.measured else None,
+        measured_on=session.measured.boots if session.measured else 0,
+        on=started.settings.on,
         versions=started.versions,
         caveat=started.caveat,
         configuration=tuple(configuration),

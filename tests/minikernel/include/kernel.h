@@ -24,6 +24,7 @@ int contains(const char *text, const char *part);
 uint32_t crc32(const char *text);
 unsigned long long now_us(void);
 void sleep_ms(unsigned int ms);
+_Noreturn void idle(void);
 void burn_ms(unsigned int ms);
 _Noreturn void leave(uint64_t psci_function);
 
@@ -43,7 +44,7 @@ extern const struct mode {
 	enum {
 		NORMAL, PANIC_EARLY, PANIC_BOOT, SILENT_BOOT, SILENT_BEFORE, SILENT_DURING, PANIC_DURING,
 		OOPS_DURING, ENDLESS_OUTPUT, ENDLESS_AFTER, BEATS_FOREVER, NO_END, NO_POWER_OFF, NOISE,
-		FORGED, TWO_STORIES, WRONG_BUILD_ID,
+		FORGED, TWO_STORIES, WRONG_BUILD_ID, SILENT_UNTIL_EARLYCON, IDLE_BOOT,
 	} name;
 	const char *where;
 } mode;

@@ -41,6 +41,11 @@ void start_kernel(const unsigned char *dtb)
 		leave(PSCI_RESET);
 	if (mode.name == SILENT_BOOT)
 		hang();
+	if (mode.name == SILENT_UNTIL_EARLYCON) {
+		if (contains(read_device_tree(dtb).cmdline, "earlycon"))
+			printk("mini: why it dies");
+		hang();
+	}
 	printk("Booting Linux on physical CPU 0x0000000000 [0x411fd070]");
 	printk("%s", linux_banner);
 	printk("Machine model: linux,dummy-virt");
@@ -56,6 +61,8 @@ void start_kernel(const unsigned char *dtb)
 		printk("mini: endless output, line %u", n);
 	if (mode.name == SILENT_BEFORE)
 		hang();
+	if (mode.name == IDLE_BOOT)
+		idle();
 	read_nonce(&m, nonce);
 	probe(nonce, m.cpus);
 }

@@ -1,0 +1,43 @@
+"""How long may a boot take? What the ends' own boots needed -> Limits. (pure)"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from bisector.model import Limits, Spans
+
+# Before anything was measured: for the ends themselves, and for a test without ends. A boot of the tiny kernel needs
+# one guest second, a distribution's some ten; a hang of 30 silent guest seconds costs the host about 12.
+UNMEASURED = Limits(boot=120.0, silence=30.0, scenario=60.0, total=900.0, output=16 << 20, host=900.0)
+# Never below these, whatever was measured: a commit in between may do more than both ends. The probe gives each
+# scenario 13 guest seconds before it says that it cannot be killed.
+FLOOR = Limits(boot=10.0, silence=5.0, scenario=20.0, total=300.0, output=2 << 20, host=900.0)
+# A boot in the search may need this many times what the slowest boot of the ends needed.
+SLACK = 4
+
+
+def measured(boots: Sequence[Spans], given: Mapping[str, float]) -> Limits:
+    """Return the limits of the search. `boots`: those of the ends that came to their own end; `given`: by a person.
+
+    Without a boot that ended by itself nothing was measured, and nothing is changed.
+    """
+    limits = UNMEASURED
+    if boots:
+        begun = [boot.boot for boot in boots if boot.boot is not None]
+        limits = Limits(
+            boot=max(FLOOR.boot, *(SLACK * seconds for seconds in begun)) if begun else UNMEASURED.boot,
+            silence=max(FLOOR.silence, *(SLACK * boot.silence for boot in boots)),
+            scenario=max(FLOOR.scenario, *(SLACK * boot.scenario for boot in boots)),
+            total=max(FLOOR.total, *(SLACK * boot.total for boot in boots)),
+            output=max(FLOOR.output, *(SLACK * boot.output for boot in boots)),
+            host=UNMEASURED.host,
+        )
+    return with_given(limits, given)
+
+
+def with_given(limits: Limits, given: Mapping[str, float]) -> Limits:
+    """Return the limits with a person's own in their places. Raises ValueError for one that is not above zero."""
+    seconds: dict[str, float] = {name: value for name, value in given.items() if name != "output"}
+    bounded = replace(limits, output=int(given.get("output", limits.output)))
+    return replace(bounded, **seconds)  # type: ignore[arg-type]  # each of these fields is a float

@@ -1,0 +1,149 @@
+"""Is a boot that goes wrong told apart, explained, and cheap; and is QEMU's own failure never a reading?"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import SHORT, Bisector, Json
+from tests.minitree import MiniTree
+
+QEMU = "qemu-system-aarch64"
+
+
+def step_of(bisector: Bisector, tree: MiniTree, commit: str, *words: str) -> Json:
+    """Return the step of one commit."""
+    ran = bisector("test", "--json", "--repo", tree.path, *SHORT, *words, commit)
+    assert ran.code == 0, ran.err
+    [answer] = ran.lines
+    [step] = answer["steps"]
+    assert isinstance(step, dict)
+    return step
+
+
+def reading(step: Json, scenario: str) -> tuple[str, list[str]]:
+    """Return a scenario's outcome and the lines that show it."""
+    [found] = [one for one in step["observation"]["readings"] if one["scenario"] == scenario]
+    outcome = found["outcome"]
+    return f"{outcome['word']}({outcome['detail']})" if outcome["detail"] else outcome["word"], found["lines"]
+
+
+@pytest.mark.parametrize(
+    ("mode", "scenario", "outcome"),
+    [
+        ("SILENT_BOOT", "boot", "SILENT(nothing printed)"),
+        ("SILENT_BEFORE", "boot", "SILENT"),
+        ('SILENT_DURING("exec-sigtrap")', "exec-sigtrap", "HUNG(silent)"),
+        ("NO_POWER_OFF", "boot", "NO_POWER_OFF"),
+    ],
+)
+def test_a_hang_is_told_with_the_place_of_every_cpu(
+    mode: str, scenario: str, outcome: str, tree: MiniTree, bisector: Bisector
+) -> None:
+    step = step_of(bisector, tree, tree.commit("mini: hangs", mode=mode))
+    seen, lines = reading(step, scenario)
+    assert seen == outcome
+    assert "sampled: CPU0 in hang, 5 of 5 samples" in lines
+    assert "sampled: CPU1 off, 5 of 5 samples" in lines
+
+
+def test_a_boot_that_says_nothing_is_booted_once_more_with_an_early_console(
+    tree: MiniTree, bisector: Bisector
+) -> None:
+    step = step_of(bisector, tree, tree.commit("mini: speaks early", mode="SILENT_UNTIL_EARLYCON"))
+    seen, lines = reading(step, "boot")
+    assert seen == "SILENT(nothing printed)"
+    assert any("with an early console" in line and "why it dies" in line for line in lines), lines
+
+
+def test_beats_without_an_end_are_overdue_and_the_place_is_told(tree: MiniTree, bisector: Bisector) -> None:
+    step = step_of(bisector, tree, tree.commit("mini: beats", mode='BEATS_FOREVER("exec-sigtrap")'))
+    seen, lines = reading(step, "exec-sigtrap")
+    assert seen == "HUNG(overdue)"
+    assert any("CPU0 in burn_ms" in line for line in lines)
+
+
+def test_an_idle_guest_that_nothing_can_wake_is_silent_although_its_clock_stands(
+    tree: MiniTree, bisector: Bisector
+) -> None:
+    step = step_of(bisector, tree, tree.commit("mini: idles", mode="IDLE_BOOT"), "--silence-limit", "1000000")
+    assert reading(step, "boot")[0] == "SILENT"
+
+
+def test_endless_output_is_cut_in_the_log_too_which_says_so(tree: MiniTree, bisector: Bisector) -> None:
+    step = step_of(bisector, tree, tree.commit("mini: floods", mode="ENDLESS_OUTPUT"))
+    assert reading(step, "boot")[0] == "FLOODED"
+    log = Path(step["logs"][-1])
+    assert log.stat().st_size < 2 << 20
+    assert "[bisector: given up: flooded]" in log.read_text()
+
+
+def test_an_oops_is_an_outcome_and_what_comes_after_it_is_not_trusted(tree: MiniTree, bisector: Bisector) -> None:
+    step = step_of(bisector, tree, tree.commit("mini: oopses", mode='OOPS_DURING("watch-sigtrap")'))
+    assert reading(step, "exec-sigtrap")[0] == "STUCK"
+    assert reading(step, "watch-sigtrap")[0] == "OOPS(Oops in do_breakpoint)"
+    assert reading(step, "step-into-handler")[0] == "ENV_BAD(the kernel oopsed before)"
+    assert reading(step, "boot")[0] == "OK"
+
+
+# -- QEMU itself ---------------------------------------------------------------------------------------
+
+
+def impostor(bisector: Bisector, place: Path, script: str) -> Bisector:
+    """Return a bisector that finds a shell script where QEMU should be; `$QEMU` is the real one."""
+    place.mkdir()
+    real = shutil.which(QEMU)
+    program = place / QEMU
+    program.write_text(f'#!/bin/sh\ncase "$*" in *--version*) exec {real} "$@";; esac\nQEMU={real}\n{script}\n')
+    program.chmod(0o755)
+    return replace(bisector, env=bisector.env | {"PATH": f"{place}:{os.environ['PATH']}"})
+
+
+@pytest.mark.parametrize(
+    ("script", "said"),
+    [
+        ("exit 1", "did not start, exit code 1"),
+        ("echo qemu: could not start >&2; exit 1", "could not start"),
+        ("kill -9 $$", "did not start, exit code 137"),
+        ("exit 0", "did not start, exit code 0"),
+        ("echo '[    0.0] Booting Linux'; exit 0", "did not start, exit code 0"),
+        ('"$QEMU" "$@" & sleep 0.3; kill -9 $!; wait $!', "ended with exit code 137"),
+        ('"$QEMU" "$@" & sleep 0.3; kill $!; wait $!', "terminating on signal 15"),
+        ("exec sleep 600", "monitor gave no answer"),
+    ],
+)
+def test_a_qemu_that_fails_gives_no_reading(
+    script: str, said: str, tree: MiniTree, bisector: Bisector, tmp_path: Path
+) -> None:
+    silent = tree.commit("mini: silent", mode="SILENT_BEFORE")
+    ran = impostor(bisector, tmp_path / "bin", script)("test", "--repo", tree.path, silent)
+    assert ran.code == 20
+    assert said in ran.err
+    assert "SILENT" not in ran.out
+    assert ran.out.count("trying again") == 2
+
+
+def test_the_last_net_is_our_machine_s_failure_and_no_reading(tree: MiniTree, bisector: Bisector) -> None:
+    silent = tree.commit("mini: silent", mode="SILENT_BEFORE")
+    words = ("--silence-limit", "100000", "--boot-limit", "100000", "--total-limit", "100000", "--host-limit", "2")
+    ran = bisector("test", "--repo", tree.path, *words, silent)
+    assert ran.code == 20
+    assert "its guest was still at second" in ran.err
+    assert "--host-limit" in ran.err
+
+
+def test_qemu_runs_without_privileges_network_files_or_a_monitor_that_others_reach(
+    tree: MiniTree, bisector: Bisector
+) -> None:
+    step = step_of(bisector, tree, tree.base)
+    command = Path(step["logs"][-1]).read_text().splitlines()[0]
+    assert "-sandbox on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny" in command
+    assert "-nodefaults" in command
+    assert "prlimit --as=" in command
+    assert "-monitor none" in command
+    assert "socket,id=monitor,fd=" in command
+    assert not any(word in command for word in ("-netdev", "-nic", "-drive", "path=", "-fsdev", "-virtfs"))
