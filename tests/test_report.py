@@ -58,6 +58,7 @@ def test_what_was_found_is_told_in_full() -> None:
         "What it does, before and after",
         "Commits visited",
         "Untestable",
+        "Limits and verdicts",
         "To repeat the decisive boots by hand",
         "The configuration, beside tinyconfig",
         "Programs",
