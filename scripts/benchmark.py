@@ -18,7 +18,7 @@ from pathlib import Path
 
 from kernel_history import History, make
 
-from bisector import boot, opening, probe, sessions, verdict
+from bisector import api, boot, opening, probe, sessions, verdict
 from bisector.arches import architecture
 from bisector.events import Event, Searching, Settings, Tested
 from bisector.guest import compile as guest
