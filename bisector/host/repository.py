@@ -59,9 +59,10 @@ def forget_callers_git() -> None:
         del os.environ[key]
 
 
-def environment() -> dict[str, str]:
-    """Return the environment for a git that is run as a process of its own."""
-    return dict(os.environ) | _ENVIRONMENT
+def environment(worktree: Path | None = None) -> dict[str, str]:
+    """Return the environment for a git that is run as a process of its own, in a worktree of ours if one is given."""
+    fence = {"GIT_CEILING_DIRECTORIES": str(worktree.parent)} if worktree else {}
+    return dict(os.environ) | _ENVIRONMENT | fence
 
 
 @contextmanager
@@ -72,16 +73,23 @@ def _failing_as_ours() -> Iterator[None]:
     except git.GitCommandError as error:
         said = str(error.stderr).strip().removeprefix("stderr: ").strip("'") or str(error)
         # Another git held the lock for a moment: the only failure here that goes away by itself.
-        raise HostError(f"git failed: {said}", transient=".lock" in said) from error
+        locked = ".lock" in said
+        hint = "if no git runs in that repository, remove the lock that it names, then resume" if locked else ""
+        raise HostError(f"git failed: {said.splitlines()[0]}", hint, transient=locked) from error
 
 
 class Repository:
-    """One git repository: the user's, or a worktree of ours."""
+    """One git repository: the user's, or a worktree of ours.
 
-    def __init__(self, path: Path) -> None:
+    `ours`: git then stays in the worktree. Where its `.git` was lost git would go up, and might check out and
+    clean a repository of the user's that the state directory lies in.
+    """
+
+    def __init__(self, path: Path, *, ours: bool = False) -> None:
+        self._fence = {"GIT_CEILING_DIRECTORIES": str(path.parent)} if ours else {}
         process.require("git")
         try:
-            self._repo = git.Repo(path, search_parent_directories=True)
+            self._repo = git.Repo(path, search_parent_directories=not ours)
         except (git.InvalidGitRepositoryError, git.NoSuchPathError) as error:
             raise UserError(f"{path} is not a git repository", "--repo names a kernel tree under git") from error
         self.common_dir = Path(self._repo.common_dir).resolve()
@@ -90,9 +98,10 @@ class Repository:
     def _git(self, *words: str) -> str:
         said = str(
             self._repo.git.execute(
-                # A git that outlived us would check out under the feet of the next session.
-                ["setpriv", "--pdeathsig", "KILL", "--", "git", *words],
-                env=_ENVIRONMENT,
+                # A git that outlived us would check out under the feet of the next session. TERM, not KILL: git then
+                # removes its locks, and `git bisect start` takes packed-refs.lock of the user's repository.
+                ["setpriv", "--pdeathsig", "TERM", "--", "git", *words],
+                env=_ENVIRONMENT | self._fence,
                 stdout_as_string=True,
                 kill_after_timeout=SECONDS,
             )
@@ -168,8 +177,9 @@ class Repository:
         It is not locked: once a person has deleted the directory, `git worktree prune` may forget it.
         """
         with _failing_as_ours():
-            # --force: an older registration of the same path, whose directory was lost, does not matter.
-            self._git("worktree", "add", "--detach", "--no-checkout", "--force", str(path), commit.id)
+            # --force: an older registration of the same path, whose directory was lost, does not matter. Twice: git
+            # locks it while it is made, and one that was killed there leaves it locked.
+            self._git("worktree", "add", "--detach", "--no-checkout", "--force", "--force", str(path), commit.id)
 
     def break_own_locks(self) -> None:
         """Remove the lock files that a killed git left in this worktree of ours; only its holder may call."""
@@ -180,6 +190,16 @@ class Repository:
         """Make this worktree's tracked files those of the commit, whatever a killed checkout left of them."""
         with _failing_as_ours():
             self._git("checkout", "--quiet", "--force", "--detach", commit.id)
+
+    def lacks(self, commit: Commit) -> bool:
+        """Tell whether HEAD is not the commit any more, or one of its files is not there.
+
+        What else a file holds is not looked at: a commit's own Makefile may write to its sources.
+        """
+        try:
+            return self._git("rev-parse", "--verify", "HEAD") != commit.id or bool(self._git("ls-files", "--deleted"))
+        except (git.GitCommandError, OSError):
+            return True
 
     def sweep(self) -> None:
         """Remove whatever in this worktree git does not track, ignored or not."""
