@@ -21,7 +21,8 @@ SCHEMA = 1
 class Settings:
     """All that decides what a session does, fixed at its start. `scenario` and outcomes: None means ask the ends.
 
-    `fragment`: the kconfig lines, so that a resumed session builds the same kernels.
+    `fragment`: the kconfig lines, so that a resumed session builds the same kernels. `sandbox`: "bubblewrap", or
+    "none: " and why. `build_memory`, `build_disk`: bytes that a build may use, 0 for no bound.
     """
 
     repo: str
@@ -39,6 +40,9 @@ class Settings:
     new_outcome: str | None
     end_boots: int
     confirm_boots: int
+    sandbox: str = "none: this session began before there was one"
+    build_memory: int = 0
+    build_disk: int = 0
 
 
 class Event(msgspec.Struct, frozen=True, tag_field="event", kw_only=True):
