@@ -11,84 +11,48 @@ import os
 import re
 import shutil
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bisector import buildlog, kconfig, trust
 from bisector import keep as keeping
-from bisector.arches import Architecture
 from bisector.errors import HostError
-from bisector.host import elf, process
+from bisector.host import disk, elf, process, sandbox
 from bisector.model import BrokenBuild, Commit, Kernel
+from bisector.recipe import Recipe
 
-_REPRODUCIBLE = {
-    "KBUILD_BUILD_USER": "bisector",
-    "KBUILD_BUILD_HOST": "bisector",
-    "KBUILD_BUILD_VERSION": "1",
-    "KBUILD_BUILD_TIMESTAMP": "Thu Jan  1 00:00:00 UTC 1970",
-}
 # Where tinyconfig's result is kept, to tell what the fragments changed. Not `tiny.config`: that is the name of
 # a make target which tinyconfig calls, and a file of that name would make it "up to date", silently.
 TINY = "tinyconfig.result"
 # Seconds: a clean build of the tiny kernel takes 3 to 6 minutes on two cores; defconfig's hours are not ours.
 CONFIG_SECONDS, BUILD_SECONDS = 600.0, 4 * 3600.0
+# How the reason of a build begins that used more than it may.
+EXCESS = "its build "
+# What is read of a log: this much of its beginning and of its end, and of a longer line the same.
+LOG_BYTES, LINE = 2 << 20, 500
 # One object, as kbuild says it: "  CC      kernel/fork.o".
 _OBJECT = re.compile(r"\s{2}(?:CC|AS|LD|AR|HOSTCC|OBJCOPY)\s+(?:\[M\]\s+)?\S+")
 
 
-@dataclass(frozen=True, slots=True)
-class Recipe:
-    """How kernels are made in this session: the same for every commit.
-
-    `llvm`: make's LLVM= value ("" for gcc; "1", "-14" …). `ccache`: directory, None for no ccache.
-    """
-
-    architecture: Architecture
-    options: tuple[kconfig.Option, ...]
-    cross_compile: str
-    llvm: str
-    jobs: int
-    ccache: str | None
-
-    def compiler(self) -> str:
-        """Return the compiler's program name."""
-        if self.llvm:
-            return "clang" + (self.llvm if self.llvm.startswith("-") else "")
-        return f"{self.cross_compile}gcc"
-
-    def made_by(self) -> tuple[str, ...]:
-        """Return what tells one compiler's objects from another's, its program first."""
-        return (self.compiler(), self.architecture.name, self.cross_compile, self.llvm)
-
-    def make(self, tree: Path, objects: Path, *targets: str) -> list[str]:
-        """Return make's argv for these targets."""
-        words = ["make", "-C", str(tree), f"O={objects}", f"ARCH={self.architecture.name}", "LOCALVERSION="]
-        words += [f"LLVM={self.llvm}"] if self.llvm else [f"CROSS_COMPILE={self.cross_compile}"]
-        if self.ccache is not None:
-            words.append(f"CC=ccache {self.compiler()}")
-        return [*words, f"-j{self.jobs}", *targets]
-
-    def environment(self, tree: Path) -> dict[str, str]:
-        """Return make's whole environment: nothing of the caller's but PATH and HOME."""
-        kept = {key: os.environ[key] for key in ("PATH", "HOME", "TMPDIR") if key in os.environ}
-        cached = {"CCACHE_DIR": self.ccache, "CCACHE_BASEDIR": str(tree)} if self.ccache is not None else {}
-        return kept | cached | _REPRODUCIBLE | {"LC_ALL": "C"}
+# What is read of a build's files by us, outside of its walls, and the most bytes that each may have.
+_READ = {".config": 16 << 20, TINY: 16 << 20, "System.map": 1 << 30, "vmlinux": 4 << 30}
 
 
-def fresh_config(recipe: Recipe, tree: Path, objects: Path, log: Path) -> str | None:
-    """Make `.config` afresh; return its text, or None if make failed (the log says why). Raises HostError.
+def fresh_config(recipe: Recipe, commit: Commit, tree: Path, objects: Path, log: Path) -> str | BrokenBuild:
+    """Make `.config` afresh; return its text, or why there is none. Raises HostError.
 
     An equal .config keeps its time stamp: kbuild would otherwise read every Kconfig file once more.
     """
     config = objects / ".config"
+    if sandbox.odd(objects, config.name, _READ[config.name]):
+        disk.remove(config)
     before = (config.read_bytes(), config.stat()) if config.exists() else None
     for target in ("tinyconfig", "olddefconfig"):
-        argv, environment = recipe.make(tree, objects, target), recipe.environment(tree)
-        done = process.run(argv, env=environment, log=log, seconds=CONFIG_SECONDS)
-        _in_time(done, CONFIG_SECONDS, log)
-        if done.code != 0 or not config.exists():
-            return None
+        if (failed := _made(recipe, commit, tree, objects, log, target, CONFIG_SECONDS)) is not None:
+            return failed
+        if not config.exists():
+            return broken(commit, log, tree)
         if target == "tinyconfig":
+            disk.remove(objects / TINY)
             shutil.copyfile(config, objects / TINY)
             with config.open("a") as stream:
                 stream.writelines(f"{option}\n" for option in recipe.options)
@@ -96,6 +60,38 @@ def fresh_config(recipe: Recipe, tree: Path, objects: Path, log: Path) -> str | 
     if before is not None and before[0] == text:
         os.utime(config, ns=(before[1].st_atime_ns, before[1].st_mtime_ns))
     return text.decode(errors="backslashreplace")
+
+
+def _made(
+    recipe: Recipe,
+    commit: Commit,
+    tree: Path,
+    objects: Path,
+    log: Path,
+    target: str,
+    seconds: float,
+    on_line: Callable[[str], None] | None = None,
+) -> BrokenBuild | None:
+    """Run make once; return why it failed, None if it did not. Raises HostError."""
+    begin = log.stat().st_size if log.exists() else 0
+    done = process.run(
+        recipe.make(tree, objects, target),
+        env=recipe.environment(tree),
+        log=log,
+        seconds=seconds,
+        on_line=on_line,
+        walls=recipe.walls(tree, objects),
+        bounds=recipe.bounds(objects),
+    )
+    if done.excess:
+        return BrokenBuild(commit.id, EXCESS + done.excess)
+    _in_time(done, seconds, log)
+    if done.code != 0:
+        return broken(commit, log, tree, begin)
+    for name, most in (_READ | {recipe.architecture.image_path: 1 << 30}).items():
+        if why := sandbox.odd(objects, name, most):
+            return BrokenBuild(commit.id, f"make left {name}, {why}")
+    return None
 
 
 def _in_time(done: process.Finished, seconds: float, log: Path) -> None:
@@ -124,6 +120,8 @@ def kernel(
     HostError if our machine failed.
     """
     log.unlink(missing_ok=True)
+    if clean:
+        recipe = recipe.from_nothing(objects)
     with trust.building(objects):
         first = _attempt(recipe, commit, tree, objects, log, recipe.jobs, on_object)
         if isinstance(first, BrokenBuild) and not first.because.startswith("CONFIG_"):
@@ -133,6 +131,8 @@ def kernel(
                 raise HostError(
                     f"make failed ({first.because}), and with one job it said: {said}", f"see {log}", transient=True
                 )
+    if first is not None and first.because.startswith(EXCESS):
+        trust.emptied(objects)  # make was killed in the middle of its work
     return first or _kept(recipe, commit, objects, into, clean)
 
 
@@ -147,9 +147,9 @@ def _attempt(
 ) -> BrokenBuild | None:
     """Configure and make once; return why it failed, None if it did not."""
     begin = log.stat().st_size if log.exists() else 0
-    config = fresh_config(recipe, tree, objects, log)
-    if config is None:
-        return broken(commit, log, tree, begin)
+    config = fresh_config(recipe, commit, tree, objects, log)
+    if isinstance(config, BrokenBuild):
+        return config
     if (gone := kconfig.lost(recipe.options, config)) is not None:
         return BrokenBuild(commit.id, f"{gone.name} vanished (needed: {gone.who})")
     made = 0
@@ -160,11 +160,10 @@ def _attempt(
             made += 1
             on_object(made)
 
-    argv = replace(recipe, jobs=jobs).make(tree, objects, recipe.architecture.image)
-    done = process.run(argv, env=recipe.environment(tree), log=log, seconds=BUILD_SECONDS, on_line=count)
-    _in_time(done, BUILD_SECONDS, log)
-    if done.code != 0:
-        return broken(commit, log, tree, begin)
+    image = recipe.architecture.image
+    failed = _made(recipe.with_jobs(jobs), commit, tree, objects, log, image, BUILD_SECONDS, count)
+    if failed is not None:
+        return failed
     if buildlog.skewed(_lines(log, begin)):
         trust.emptied(objects)
         raise HostError(
@@ -196,11 +195,19 @@ def _kept(recipe: Recipe, commit: Commit, objects: Path, into: Path, clean: bool
 
 
 def _lines(log: Path, begin: int) -> list[str]:
-    """Return the log's lines from a byte on, without our own commands."""
+    """Return the log's lines from a byte on, without our own; of a log without measure, only both its ends."""
     with log.open("rb") as stream:
         stream.seek(begin)
-        text = stream.read().decode(errors="backslashreplace")
-    return [line for line in text.splitlines() if not line.startswith("$ ")]
+        read = stream.read(LOG_BYTES)
+        end = stream.seek(0, os.SEEK_END)
+        stream.seek(max(begin + len(read), end - LOG_BYTES))
+        read += (b"\n" if stream.tell() > begin + len(read) else b"") + stream.read()
+    lines = read.decode(errors="backslashreplace").splitlines()
+    return [
+        line if len(line) <= LINE else f"{line[: LINE - 100]} … {line[-97:]}"
+        for line in lines
+        if not line.startswith("$ ")
+    ]
 
 
 def broken(commit: Commit, log: Path, tree: Path, begin: int = 0) -> BrokenBuild:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bisector.arches import architecture
+from bisector.host import sandbox
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +49,7 @@ def checks(arch: str, cross_compile: str) -> tuple[Check, ...]:
     """Look for everything. The order is the order in which a step needs it."""
     row = architecture(arch)
     cross = f"{cross_compile}gcc"
+    walls = sandbox.why_not()
     table: tuple[tuple[str, str, str, bool, Callable[[], bool]], ...] = (
         ("git", "the search and the checkouts", "git", True, _program("git")),
         ("setpriv", "nothing outlives a killed bisector", "util-linux", True, _program("setpriv")),
@@ -67,6 +69,14 @@ def checks(arch: str, cross_compile: str) -> tuple[Check, ...]:
         ),
         (row.qemu, "booting", "qemu-system-arm", True, _program(row.qemu)),
         ("ccache", "building the same file only once", "ccache", False, _program("ccache")),
+        (
+            "bwrap",
+            "building what nobody has read" + (f": {walls}" if shutil.which("bwrap") and walls else ""),
+            # Where it is there and does not work, to install it does not help.
+            "bubblewrap" if shutil.which("bwrap") is None else "",
+            False,
+            lambda: not walls,
+        ),
         (
             "openssl headers",
             "kernels whose fragments ask for signed modules",

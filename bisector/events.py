@@ -23,6 +23,8 @@ class Settings:
 
     `fragment`: the kconfig lines, so that a resumed session builds the same kernels. `limits`: those that a person
     gave, by the names of `Limits`; the others are measured at the ends. `on`: what an outcome's name means.
+    `sandbox`: "bubblewrap", or "none: " and why. `build_memory`, `build_disk`: bytes that a build may use, 0 for no
+    bound.
     """
 
     repo: str
@@ -41,6 +43,9 @@ class Settings:
     new_outcome: str | None
     end_boots: int
     confirm_boots: int
+    sandbox: str = "none: this session began before there was one"
+    build_memory: int = 0
+    build_disk: int = 0
 
 
 class Event(msgspec.Struct, frozen=True, tag_field="event", kw_only=True):

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import platformdirs
 
-from bisector import build, checkout, kconfig
+from bisector import checkout, kconfig
 from bisector.arches import architecture
 from bisector.boot import Machine
 from bisector.errors import HostError, UserError
@@ -23,9 +23,10 @@ from bisector.events import Settings
 from bisector.evidence import limits
 from bisector.guest import compile as guest
 from bisector.guest import initramfs
-from bisector.host import process
+from bisector.host import process, sandbox
 from bisector.host.repository import Repository
 from bisector.model import Commit
+from bisector.recipe import Recipe
 from bisector.step import Bench
 
 FRAGMENTS = ("base.config", "arm64.config", "sigtrap.config")
@@ -63,20 +64,32 @@ def cache() -> Path:
     return Path(platformdirs.user_cache_dir("bisector"))
 
 
-def ccache(wanted: bool) -> str | None:
-    """Return ccache's directory, None if ccache is not installed or not wanted."""
-    return str(cache() / "ccache") if wanted and shutil.which("ccache") else None
+def ccache(wanted: bool, sandboxed: str) -> str | None:
+    """Return ccache's directory, None if ccache is not installed or not wanted.
+
+    What a sandboxed build writes there, its settings too, must not be read outside of a sandbox.
+    """
+    name = "ccache-sandboxed" if sandboxed == sandbox.IN_FORCE else "ccache"
+    return str(cache() / name) if wanted and shutil.which("ccache") else None
 
 
-def recipe(settings: Settings) -> build.Recipe:
+def memory() -> int:
+    """Return the bytes that a build may take of this machine's memory: three quarters."""
+    return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 4 * 3
+
+
+def recipe(settings: Settings) -> Recipe:
     """Return how this session's kernels are made."""
-    return build.Recipe(
+    return Recipe(
         architecture=architecture(settings.arch),
         options=kconfig.options(settings.fragment, "the session's fragment"),
         cross_compile=settings.cross_compile,
         llvm=settings.llvm,
         jobs=settings.jobs,
         ccache=settings.ccache if settings.ccache and shutil.which("ccache") else None,
+        walled=settings.sandbox == sandbox.IN_FORCE,
+        memory=settings.build_memory,
+        disk=settings.build_disk,
     )
 
 
@@ -102,6 +115,7 @@ def versions(settings: Settings) -> dict[str, str]:
     programs = {"compiler": made.compiler(), "make": "make", "qemu": made.architecture.qemu, "git": "git"}
     said = {name: process.output([program, "--version"]).splitlines()[0] for name, program in programs.items()}
     said["probe"] = hashlib.sha256(guest.probe(probe_compiler(settings), cache())).hexdigest()[:16]
+    said["sandbox"] = sandbox.says(settings.sandbox)
     return said | {"host": f"{os.uname().sysname} {os.uname().release} {os.uname().machine}"}
 
 
@@ -132,12 +146,17 @@ def bench(
     settings: Settings, directory: Path, state: Path, commit: Commit, warn: Callable[[str], None]
 ) -> Iterator[Bench]:
     """Hold all that steps need, with what a person wants for repeating them kept in `directory`."""
+    sandbox.still(settings.sandbox)
+    if settings.sandbox not in (sandbox.IN_FORCE, sandbox.OFF):
+        warn(f"builds run without a sandbox: {settings.sandbox.removeprefix('none: ')}")
     repository = Repository(Path(settings.repo))
     made, vm = recipe(settings), machine(settings)
     before_ends = limits.with_given(limits.UNMEASURED, settings.limits)
     program = guest.probe(probe_compiler(settings), cache())
     try:
         (directory / "logs").mkdir(parents=True, exist_ok=True)
+        if made.ccache is not None:
+            Path(made.ccache).mkdir(parents=True, exist_ok=True)
         (directory / "fragment.config").write_text("".join(f"{option}\n" for option in made.options))
         (directory / "probe.cpio").write_bytes(initramfs.archive(program, BY_HAND))
     except OSError as error:

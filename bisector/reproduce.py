@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from bisector.boot import Machine
-from bisector.build import Recipe
 from bisector.host.process import printable
 from bisector.model import Commit, Kernel
+from bisector.recipe import Recipe
 
 # A kernel that hangs does not listen to Ctrl-C either.
 _BOUNDED = ("timeout", "120")
@@ -32,6 +32,11 @@ def build_anew(recipe: Recipe, machine: Machine, session: Path, repo: str, commi
     image = f"$OBJECTS/{recipe.architecture.image_path}"
     boot = printable([*_BOUNDED, *machine.argv("IMAGE", str(session / "probe.cpio"))]).replace("IMAGE", f'"{image}"')
     return (
+        *(
+            ["# bisector built it in bubblewrap; by hand its Makefiles can do whatever you can"]
+            if recipe.walled
+            else []
+        ),
         f"COMMIT={commit.id} TREE=$(mktemp -d) OBJECTS=$(mktemp -d)",
         f'git -C {printable([repo])} worktree add --detach "$TREE" "$COMMIT"',
         f"export {printable([], exports)}",

@@ -29,6 +29,7 @@ from bisector.model import (
     Transcript,
     Verdict,
 )
+from bisector.recipe import Recipe
 
 # Our machine's passing failures only: three tries, 1 s and then 4 s apart.
 ATTEMPTS, FIRST_WAIT, LAST_WAIT = 3, 1.0, 8.0
@@ -50,7 +51,7 @@ class Bench:
 
     directory: Path
     workspace: checkout.Workspace
-    recipe: build.Recipe
+    recipe: Recipe
     machine: boot.Machine
     limits: Limits
     probe: bytes

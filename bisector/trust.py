@@ -14,6 +14,11 @@ from bisector.host import disk, process
 MARK, MADE_BY = ".bisector-builds-here", ".bisector-made-by"
 
 
+def notes(objects: Path) -> list[Path]:
+    """Return our own files among the objects: make has no business there."""
+    return [path for path in (objects / MARK, objects / MADE_BY) if path.exists()]
+
+
 @contextmanager
 def building(objects: Path) -> Iterator[None]:
     """Mark that make is writing objects; the mark goes when make has ended by itself, and with nothing else.

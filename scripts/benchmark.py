@@ -24,6 +24,7 @@ from bisector.events import Event, Searching, Settings, Tested
 from bisector.evidence.limits import UNMEASURED
 from bisector.guest import compile as guest
 from bisector.guest import initramfs
+from bisector.host import sandbox
 from bisector.journal import Session
 from bisector.model import Kernel, Outcome, Purpose, Question, Step
 
@@ -36,13 +37,14 @@ SOURCE = Path("/usr/src/linux-source-6.12.tar.xz")
 def settings(repo: Path) -> Settings:
     """Return the settings that the command line would make."""
     row = architecture("arm64")
+    sandboxed = sandbox.chosen("auto")
     return Settings(
         repo=str(repo),
         arch=row.name,
         cross_compile=row.cross_compile,
         llvm="",
         jobs=os.cpu_count() or 1,
-        ccache=opening.ccache(True),
+        ccache=opening.ccache(True, sandboxed),
         accel="tcg",
         cpu="",
         limits={},
@@ -53,6 +55,9 @@ def settings(repo: Path) -> Settings:
         new_outcome=None,
         end_boots=1,
         confirm_boots=1,
+        sandbox=sandboxed,
+        build_memory=opening.memory(),
+        build_disk=8 << 30,
     )
 
 

@@ -17,6 +17,7 @@ from bisector.arches import architecture
 from bisector.errors import UserError
 from bisector.events import Settings
 from bisector.evidence import limits
+from bisector.host import sandbox
 from bisector.model import Limits, Outcome, Verdict
 from bisector.verdict import NAMES
 
@@ -81,6 +82,26 @@ def building(command: F) -> F:
             click.option("--llvm", default="", help="Build with LLVM: make's LLVM= value, 1 or -14."),
             click.option("--jobs", type=click.IntRange(1), default=None, help="Compilers at a time."),
             click.option("--ccache/--no-ccache", default=True, show_default=True),
+            click.option(
+                "--sandbox",
+                type=click.Choice(["auto", "require", "off"]),
+                default="auto",
+                show_default=True,
+                help="Build in bubblewrap.",
+            ),
+            click.option(
+                "--build-memory",
+                type=click.FloatRange(0, min_open=True),
+                default=None,
+                help="GiB that a build may take.  [default: three quarters of the machine's]",
+            ),
+            click.option(
+                "--build-disk",
+                type=click.FloatRange(0, min_open=True),
+                default=32,
+                show_default=True,
+                help="GiB that a build may write.",
+            ),
             click.option("--fragment", type=click.Path(path_type=Path), multiple=True, help="More kconfig lines."),
             click.option("--accel", type=click.Choice(["tcg", "kvm"]), default="tcg", show_default=True),
             click.option("--cpu", default="", help="QEMU's CPU model."),
@@ -106,6 +127,8 @@ def building(command: F) -> F:
 def settings(options: dict[str, Any], **asked: Any) -> Settings:
     arch = architecture(options["arch"])
     repo = Path(options["repo"]).absolute()
+    sandboxed = sandbox.chosen(options["sandbox"])
+    memory = options["build_memory"]
     known = {"scenario": None, "old_outcome": None, "new_outcome": None, "end_boots": 1, "confirm_boots": 1}
     return Settings(
         repo=str(repo),
@@ -113,12 +136,15 @@ def settings(options: dict[str, Any], **asked: Any) -> Settings:
         cross_compile=options["cross_compile"] if options["cross_compile"] is not None else arch.cross_compile,
         llvm=options["llvm"],
         jobs=options["jobs"] or os.cpu_count() or 1,
-        ccache=opening.ccache(options["ccache"]),
+        ccache=opening.ccache(options["ccache"], sandboxed),
         accel=options["accel"],
         cpu=options["cpu"],
         limits=_limits(options),
         on=table(options["on"]),
         fragment=opening.fragment(options["fragment"]),
+        sandbox=sandboxed,
+        build_memory=int(memory * (1 << 30)) if memory is not None else opening.memory(),
+        build_disk=int(options["build_disk"] * (1 << 30)),
         **(known | asked),
     )
 

@@ -1,4 +1,4 @@
-"""How does one host command run, and how does it end? Its log, its deadline, its whole process group."""
+"""How does one host command run, and how does it end? Its log, its deadline, and all that it started."""
 
 from __future__ import annotations
 
@@ -9,29 +9,43 @@ import shlex
 import shutil
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
 
 from bisector.errors import HostError
-from bisector.host import stopping
+from bisector.host import keeper, logfile, sandbox, stopping
 
 # SIGTERM first: make then deletes the half-written target and stops its own children. SIGKILL after this.
 GRACE = 1.5
-# A log larger than this is cut; a build that prints 64 MB has gone wrong, and a disk is finite.
-LOG_BYTES = 64 << 20
 
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """`code` as the shell has it (128+N: died of signal N); `overdue`: we ended it at its deadline."""
+    """`code` as the shell has it (128+N: died of signal N); `overdue`: we ended it at its deadline.
+
+    `excess`: which bound it broke and was ended for, "" if none.
+    """
 
     code: int
     seconds: float
     overdue: bool
+    excess: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """What a command and all that it starts may use together: processes and threads, bytes of memory, bytes below
+    `directory`. 0 is no bound.
+    """
+
+    tasks: int = 0
+    memory: int = 0
+    disk: int = 0
+    directory: Path = Path("/")
 
 
 def bound_to_us(argv: Sequence[str]) -> list[str]:
@@ -40,22 +54,6 @@ def bound_to_us(argv: Sequence[str]) -> list[str]:
     setpriv(1) execs the command, so its pid is the command's; `preexec_fn` would do the same, unsafely.
     """
     return ["setpriv", "--pdeathsig", "TERM", "--", *argv]
-
-
-# What stands between us and a build: a shell that is told of our death and ends the whole group. make alone would
-# not do: it ends its recipes' shells, and their compilers run on. make is asked first, so that it deletes the
-# target that it was writing; whoever is left is killed.
-_KEEPER = """
-trap 'trap "" TERM; kill -TERM 0; (sleep 1; kill -KILL 0) & wait "$child"; kill -KILL 0' TERM
-"$@" &
-child=$!
-wait "$child"
-"""
-
-
-def kept(argv: Sequence[str]) -> list[str]:
-    """Return argv under a keeper: when our process dies, so does every process of the command's group."""
-    return bound_to_us(["sh", "-c", _KEEPER, "keeper", *argv])
 
 
 def printable(argv: Sequence[str], env: Mapping[str, str] | None = None) -> str:
@@ -122,44 +120,75 @@ def run(
     log: Path,
     seconds: float,
     on_line: Callable[[str], None] | None = None,
+    walls: sandbox.Walls | None = None,
+    bounds: Bounds | None = None,
 ) -> Finished:
     """Run a command to its end or deadline, standard output and error appended to `log`.
 
-    The first line of the log is the command itself. `on_line` sees each line after it is in the log.
-    Raises HostError if the program is missing or the log cannot be written.
+    The first line of the log is the command itself. `on_line` sees each line after it is in the log. `walls`: what
+    it may see and touch, None for all. Raises HostError if the program is missing or the log cannot be written.
     """
     require(argv[0], env.get("PATH"))
     started = time.monotonic()
+    whole = sandbox.inside(walls, argv) if walls is not None else list(argv)
     with logging(log), log.open("ab") as sink:
         sink.write(f"$ {printable(argv, env)}\n".encode())
+        if walls is not None:
+            sink.write(f"{logfile.OURS}inside {printable(whole[: -len(argv)])}\n".encode())
         sink.flush()
-        child = subprocess.Popen(
-            kept(argv),
-            env=dict(env),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
+        heard, said = os.pipe()
         try:
-            overdue = not _copy(child, sink, started + seconds, on_line)
+            child = _kept(whole, env, said, bounds or Bounds(), walled=walls is not None)
+            os.close(said)
+            said = -1
+            copy = logfile.Copy(sink, on_line)
+            try:
+                overdue = not _copy(child, copy, started + seconds)
+            finally:
+                # Also when the command ended by itself: what it left in the background is not wanted.
+                _end(child)
+                copy.close()
+            excess = os.read(heard, 4096).decode() or copy.excess
         finally:
-            # Also when the command ended by itself: what it left in the background is not wanted.
-            end_group(child.pid, child.poll)
-            child.wait()
+            os.close(heard)
+            if said >= 0:
+                os.close(said)
     code = child.returncode if child.returncode >= 0 else 128 - child.returncode
-    return Finished(code, time.monotonic() - started, overdue)
+    return Finished(code, time.monotonic() - started, overdue, excess)
 
 
-def _copy(
-    child: subprocess.Popen[bytes],
-    sink: IO[bytes],
-    deadline: float,
-    on_line: Callable[[str], None] | None,
-) -> bool:
-    """Copy the child's output until it closes (True) or the deadline passes (False)."""
+def _kept(
+    argv: Sequence[str], env: Mapping[str, str], said: int, bounds: Bounds, *, walled: bool
+) -> subprocess.Popen[bytes]:
+    """Start argv under its keeper: see there what it does after our death."""
+    numbers = (os.getpid(), said, int(walled), bounds.tasks, bounds.memory, bounds.disk)
+    return subprocess.Popen(
+        [sys.executable, "-I", "-S", keeper.__file__, *map(str, numbers), str(bounds.directory), *argv],
+        env=dict(env),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+        pass_fds=(said,),
+    )
+
+
+def _end(child: subprocess.Popen[bytes]) -> None:
+    """Let the keeper end all that it keeps; kill its group if it does not come to an end."""
+    if child.poll() is None:
+        child.terminate()
+        with suppress(subprocess.TimeoutExpired):
+            child.wait(GRACE)
+    if child.poll() is None or child.returncode < 0:
+        # It hangs or was killed itself. bubblewrap dies with it; without that, the group is what we still know.
+        with suppress(ProcessLookupError):
+            os.killpg(child.pid, signal.SIGKILL)
+        child.wait()
+
+
+def _copy(child: subprocess.Popen[bytes], copy: logfile.Copy, deadline: float) -> bool:
+    """Copy the child's output until it closes (True), the deadline passes (False) or it is too much (True)."""
     assert child.stdout is not None
-    copy = _Copy(sink, on_line)
     gone = os.pidfd_open(child.pid)
     try:
         with selectors.DefaultSelector() as selector, child.stdout:
@@ -171,6 +200,8 @@ def _copy(
                     if not copy.block(os.read(child.stdout.fileno(), 1 << 16)):
                         child.wait(max(0.01, deadline - time.monotonic()))
                         return True
+                    if copy.excess:
+                        return True
                 elif gone in ready:
                     # It ended, and all it said is read. What holds the pipe is a child that it left behind.
                     return True
@@ -179,24 +210,3 @@ def _copy(
     finally:
         os.close(gone)
     return False
-
-
-class _Copy:
-    """The log's writer: each block is in the file before its lines are looked at."""
-
-    def __init__(self, sink: IO[bytes], on_line: Callable[[str], None] | None) -> None:
-        self._sink, self._on_line = sink, on_line
-        self._written, self._rest = 0, b""
-
-    def block(self, block: bytes) -> bool:
-        """Take one block; False for the empty one at the end."""
-        if self._written < LOG_BYTES:
-            self._sink.write(block)
-            self._sink.flush()
-        self._written += len(block)
-        *lines, rest = (self._rest + block).split(b"\n")
-        self._rest = rest[-4096:]
-        for line in lines if self._on_line else ():
-            assert self._on_line is not None
-            self._on_line(line.decode(errors="backslashreplace"))
-        return bool(block)

@@ -1,0 +1,229 @@
+"""Which processes has one command started, are they within their bounds, and who ends them? A program of its own.
+
+It stands between us and a build, because what must happen after our death cannot be done by us. Whatever the build
+starts stays its descendant: it is their subreaper, so a child that forks twice and calls setsid comes back to it (in
+bubblewrap it cannot even leave). It ends all of them when it is told to, when our process dies, when the command has
+ended by itself, and when together they use more than they may. A shell did this by process group, and lost whoever
+had left the group.
+
+    keeper.py OURS SAY WALLED TASKS MEMORY DISK DIRECTORY COMMAND...
+
+OURS: the pid of whoever waits for us. SAY: the descriptor on which the broken bound is said, out of the command's
+reach. WALLED: 1 if COMMAND is bubblewrap. Bounds in tasks and bytes, 0 for none.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import resource
+import signal
+import sys
+import time
+from contextlib import suppress
+
+PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36
+# Seconds between two looks: at the processes (a look costs some ms), and at the disk (it visits every file).
+TICK, DISK_TICK = 0.25, 1.0
+# SIGTERM first: make then deletes the half-written target. SIGKILL after this; whoever waits for us waits longer.
+GRACE = 1.0
+# What no killing ends within this many seconds sits in the kernel, and is not ended by staying either.
+HOPELESS = 30.0
+# More files than this are a flood too. A build of all of Linux's modules leaves some 150,000.
+FILES = 1_000_000
+ASKED = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+WAKING = (*ASKED, signal.SIGCHLD)
+PAGE = os.sysconf("SC_PAGE_SIZE")
+
+
+class Member:
+    """One live process: its parent, its threads, its resident bytes."""
+
+    def __init__(self, stat: bytes) -> None:
+        # The name stands in brackets and may hold some itself.
+        fields = stat[stat.rindex(b")") + 2 :].split()
+        self.ended = fields[0] in (b"Z", b"X")
+        self.parent, self.tasks, self.resident = int(fields[1]), int(fields[17]), int(fields[21]) * PAGE
+
+
+def everyone() -> dict[int, Member]:
+    """Return the machine's processes, as far as we may see them."""
+    found = {}
+    for name in os.listdir("/proc"):
+        if name.isdigit():
+            with suppress(OSError, ValueError, IndexError), open(f"/proc/{name}/stat", "rb") as stream:
+                found[int(name)] = Member(stream.read())
+    return found
+
+
+def descendants() -> dict[int, Member]:
+    """Return our live descendants, parents before children."""
+    processes = everyone()
+    children: dict[int, list[int]] = {}
+    for pid, member in processes.items():
+        children.setdefault(member.parent, []).append(pid)
+    order = [os.getpid()]
+    for pid in order:
+        order += children.get(pid, ())
+    return {pid: processes[pid] for pid in order[1:] if not processes[pid].ended}
+
+
+def _shared_out(members: dict[int, Member]) -> int:
+    """Return the memory of all, with what they share counted once: too slow for every look."""
+    return sum(proportional(pid, member.resident) for pid, member in members.items())
+
+
+def proportional(pid: int, otherwise: int) -> int:
+    """Return a process's share of memory, with what is shared divided among its sharers."""
+    with suppress(OSError, ValueError), open(f"/proc/{pid}/smaps_rollup", "rb") as stream:
+        for line in stream:
+            if line.startswith(b"Pss:"):
+                return int(line.split()[1]) << 10
+    return otherwise
+
+
+def written(directory: str, enough: int) -> int:
+    """Return the bytes on disk below a directory; stop counting at `enough`, and when we are asked to end."""
+    total = files = 0
+    left = [directory]
+    while left and total <= enough and files <= FILES:
+        with suppress(OSError), os.scandir(left.pop()) as entries:
+            for entry in entries:
+                with suppress(OSError):
+                    total += max(entry.stat(follow_symlinks=False).st_blocks * 512, 1)
+                    if entry.is_dir(follow_symlinks=False):
+                        left.append(entry.path)
+                files += 1
+                if files % 4096 == 0 and signal.sigpending() & set(ASKED):
+                    return 0
+    return enough + 1 if files > FILES else total
+
+
+class Bounds:
+    """What our descendants may use together; 0 is no bound."""
+
+    def __init__(self, tasks: int, memory: int, disk: int, directory: str) -> None:
+        self.tasks, self.memory, self.disk, self.directory = tasks, memory, disk, directory
+        self._look = self._look_at_disk = time.monotonic()
+
+    def impose(self) -> None:
+        """Let the kernel hold back what it can hold back for one process, before anything is started."""
+        with suppress(OSError, ValueError):
+            resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+            if self.disk:
+                # Twice: it is we who shall say that it was too much, not whatever the writer's death looks like.
+                _lower(resource.RLIMIT_FSIZE, 2 * self.disk)
+            if self.tasks and os.getuid():
+                # It counts all of the user's tasks; root's it does not count at all. For the time until we look.
+                _lower(resource.RLIMIT_NPROC, _tasks_of_user() + 2 * self.tasks)
+
+    def broken(self) -> str:
+        """Return which bound is broken, "" if none is or it is too early to look again."""
+        now = time.monotonic()
+        if now < self._look or not (self.tasks or self.memory or self.disk):
+            return ""
+        members = descendants()
+        if self.tasks and sum(member.tasks for member in members.values()) > self.tasks:
+            return f"started more than {self.tasks} processes"
+        if self.memory and sum(member.resident for member in members.values()) > self.memory < _shared_out(members):
+            return f"took more than {_size(self.memory)} of memory"
+        if now >= self._look_at_disk:
+            if self.disk and written(self.directory, self.disk) > self.disk:
+                return f"wrote more than {_size(self.disk)}, or a million files"
+            # Never more than a tenth of the time for counting files.
+            self._look_at_disk = time.monotonic() + max(DISK_TICK, 10 * (time.monotonic() - now))
+        self._look = time.monotonic() + TICK
+        return ""
+
+
+def _lower(which: int, to: int) -> None:
+    hard = resource.getrlimit(which)[1]
+    limit = to if hard == resource.RLIM_INFINITY else min(to, hard)
+    resource.setrlimit(which, (limit, limit))
+
+
+def _tasks_of_user() -> int:
+    ours = 0
+    for pid, member in everyone().items():
+        with suppress(OSError):
+            ours += member.tasks if os.stat(f"/proc/{pid}").st_uid == os.getuid() else 0
+    return ours
+
+
+def _size(number: int) -> str:
+    return f"{number / (1 << 30):.3g} GiB"
+
+
+def reaped(child: int) -> int | None:
+    """Collect whoever has ended; return the child's exit code as the shell has it, None while it runs."""
+    code = None
+    with suppress(ChildProcessError):
+        while (ended := os.waitpid(-1, os.WNOHANG))[0]:
+            if ended[0] == child:
+                code = os.waitstatus_to_exitcode(ended[1])
+    return code if code is None or code >= 0 else 128 - code
+
+
+def end(child: int, code: int | None, spared: int, *, gently: bool) -> int:
+    """End all descendants; return the child's exit code. `spared` is not asked, only killed."""
+    deadline = time.monotonic() + GRACE
+    if gently:
+        _signal([pid for pid in descendants() if pid != spared], signal.SIGTERM)
+        while time.monotonic() < deadline and (code is None or descendants()):
+            signal.sigtimedwait([signal.SIGCHLD], 0.02)
+            code = reaped(child) if code is None else (reaped(child), code)[1]
+    deadline = time.monotonic() + HOPELESS
+    while time.monotonic() < deadline and (members := set(descendants())):
+        # Whoever forks faster than we kill is stopped first, until nobody new is found.
+        stopped: set[int] = set()
+        while new := members - stopped:
+            _signal(new, signal.SIGSTOP)
+            stopped |= new
+            members = set(descendants())
+        _signal(stopped, signal.SIGKILL)
+        signal.sigtimedwait([signal.SIGCHLD], 0.02)
+        code = reaped(child) if code is None else (reaped(child), code)[1]
+    return 137 if code is None else code
+
+
+def _signal(pids: set[int] | list[int], number: int) -> None:
+    for pid in pids:
+        with suppress(ProcessLookupError, PermissionError):
+            os.kill(pid, number)
+
+
+def main(words: list[str]) -> int:
+    """Run the command to its end, or to ours."""
+    ours, say, walled, tasks, memory, disk = map(int, words[:6])
+    bounds, argv = Bounds(tasks, memory, disk, words[6]), words[7:]
+    # Waited for below, and never delivered: no signal can fall between two of our instructions.
+    signal.pthread_sigmask(signal.SIG_BLOCK, WAKING)
+    os.set_inheritable(say, False)
+    libc = ctypes.CDLL(None)
+    libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    libc.prctl(PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
+    if os.getppid() != ours:
+        return 143  # it died before the line above
+    bounds.impose()
+    try:
+        # Python ignores SIGPIPE and SIGXFSZ, and make's recipes must not.
+        child = os.posix_spawnp(argv[0], argv, os.environ, setsigmask=[], setsigdef=range(1, signal.SIGSYS + 1))
+    except OSError as error:
+        print(f"keeper: {argv[0]} cannot be started: {error.strerror}", file=sys.stderr)
+        return 127
+    with suppress(OSError):
+        # A bomb of root's leaves no time for anybody else.
+        os.setpriority(os.PRIO_PROCESS, 0, -10)
+    code, over, asked = None, "", False
+    while code is None and not over and not asked:
+        got = signal.sigtimedwait(WAKING, TICK)
+        asked = got is not None and got.si_signo in ASKED
+        code = reaped(child)
+        over = "" if asked or code is not None else bounds.broken()
+    code = end(child, code, child if walled else 0, gently=not over)
+    os.write(say, over.encode())
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,110 @@
+"""How are this session's kernels made: make's words, its environment, its walls and its bounds? (pure)"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from bisector import kconfig, trust
+from bisector.arches import Architecture
+from bisector.host import process, sandbox
+
+_REPRODUCIBLE = {
+    "KBUILD_BUILD_USER": "bisector",
+    "KBUILD_BUILD_HOST": "bisector",
+    "KBUILD_BUILD_VERSION": "1",
+    "KBUILD_BUILD_TIMESTAMP": "Thu Jan  1 00:00:00 UTC 1970",
+}
+# ccache's directory in an object directory that is filled from nothing.
+CACHE = ".bisector-ccache"
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """How kernels are made in this session: the same for every commit.
+
+    `llvm`: make's LLVM= value ("" for gcc; "1", "-14" …). `ccache`: directory, None for no ccache. `walled`: make
+    runs in a sandbox. `memory`, `disk`: bytes that a build may use, 0 for no bound; `tasks`: 0 for what `jobs` need.
+    """
+
+    architecture: Architecture
+    options: tuple[kconfig.Option, ...]
+    cross_compile: str
+    llvm: str
+    jobs: int
+    ccache: str | None
+    walled: bool = False
+    memory: int = 0
+    disk: int = 0
+    tasks: int = 0
+
+    def compiler(self) -> str:
+        """Return the compiler's program name."""
+        if self.llvm:
+            return "clang" + (self.llvm if self.llvm.startswith("-") else "")
+        return f"{self.cross_compile}gcc"
+
+    def made_by(self) -> tuple[str, ...]:
+        """Return what tells one compiler's objects from another's, its program first."""
+        return (self.compiler(), self.architecture.name, self.cross_compile, self.llvm)
+
+    def make(self, tree: Path, objects: Path, *targets: str) -> list[str]:
+        """Return make's argv for these targets."""
+        words = ["make", "-C", str(tree), f"O={objects}", f"ARCH={self.architecture.name}", "LOCALVERSION="]
+        words += [f"LLVM={self.llvm}"] if self.llvm else [f"CROSS_COMPILE={self.cross_compile}"]
+        if self.ccache is not None:
+            words.append(f"CC=ccache {self.compiler()}")
+        return [*words, f"-j{self.jobs}", *targets]
+
+    def environment(self, tree: Path) -> dict[str, str]:
+        """Return make's whole environment: nothing of the caller's but PATH and HOME, in the sandbox but PATH."""
+        if self.walled:
+            kept = {"PATH": sandbox.search_path(os.environ.get("PATH", os.defpath)), "HOME": sandbox.HOME}
+        else:
+            kept = {key: os.environ[key] for key in ("PATH", "HOME", "TMPDIR") if key in os.environ}
+        cached = {"CCACHE_DIR": self.ccache, "CCACHE_BASEDIR": str(tree)} if self.ccache is not None else {}
+        return kept | cached | _REPRODUCIBLE | {"LC_ALL": "C"}
+
+    def walls(self, tree: Path, objects: Path) -> sandbox.Walls | None:
+        """Return what make may see of this machine, None for all of it."""
+        if not self.walled:
+            return None
+        linker = "ld.lld" if self.llvm else f"{self.cross_compile}ld"
+        programs = ("make", self.compiler(), linker, "ccache")
+        machine = self.cross_compile.rpartition("/")[2].rstrip("-")
+        readable = sandbox.toolchains(os.environ.get("PATH", os.defpath), programs, machine)
+        # Our own notes among the objects are not make's to forge.
+        readable = (*readable, *trust.notes(objects))
+        writable = (
+            objects,
+            *([Path(self.ccache)] if self.ccache is not None and not self._own_cache(objects) else []),
+        )
+        return sandbox.Walls((*readable, tree), writable, scratch=max(1 << 28, self.memory // 4))
+
+    def with_jobs(self, jobs: int) -> Recipe:
+        """Return the recipe with fewer compilers at a time, and the same bounds."""
+        return replace(self, jobs=jobs, tasks=self.tasks or self.most_tasks())
+
+    def most_tasks(self) -> int:
+        """Return how many processes and threads a build may have.
+
+        A compiler is five processes, and LTO's linker has a thread for each processor.
+        """
+        return self.tasks or 512 + 32 * self.jobs
+
+    def _own_cache(self, objects: Path) -> bool:
+        return self.ccache == str(objects / CACHE)
+
+    def bounds(self, objects: Path) -> process.Bounds:
+        """Return what a build may use."""
+        return process.Bounds(self.most_tasks(), self.memory, self.disk, objects)
+
+    def from_nothing(self, objects: Path) -> Recipe:
+        """Return the recipe that reads nothing which another build wrote.
+
+        A Makefile can write into ccache's directory whatever it likes under any other commit's key. So what is built
+        from nothing has a cache of its own, an empty one: no cache at all would be another command line, and with it
+        other paths in the kernel.
+        """
+        return replace(self, ccache=str(objects / CACHE)) if self.walled and self.ccache is not None else self
