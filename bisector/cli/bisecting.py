@@ -36,8 +36,10 @@ from bisector.scenarios import BY_NAME, SCENARIOS
 )
 @click.option("--old-outcome", default=None, metavar="OUTCOME", help="What the old end must show.")
 @click.option("--new-outcome", default=None, metavar="OUTCOME", help="What the new end must show.")
-@click.option("--end-boots", type=click.IntRange(1), default=2, show_default=True, help="Boots of each end.")
-@click.option("--confirm-boots", type=click.IntRange(1), default=3, show_default=True, help="Boots that confirm.")
+@click.option("--end-boots", type=click.IntRange(1, 10_000), default=2, show_default=True, help="Boots of each end.")
+@click.option(
+    "--confirm-boots", type=click.IntRange(1, 10_000), default=3, show_default=True, help="Boots that confirm."
+)
 def start(as_json: bool, state: Path | None, old: str, new: str, **options: Any) -> int:
     """Bisect from OLD to NEW, in the foreground, to the report."""
     asked = {key: options[key] for key in ("scenario", "old_outcome", "new_outcome", "end_boots", "confirm_boots")}
