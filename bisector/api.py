@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from bisector import __version__, journal, opening, reproduce, sessions, step
@@ -109,11 +109,12 @@ def _as_host_error(error: OSError) -> HostError:
 
 
 def _note_stop(book: Journal, stopped: Stopped, emit: Emit) -> None:
-    """Write the stop down if that can be done; what stopped us (a full disk) may prevent it."""
-    try:
-        emit(book.append(stopped))
-    except HostError:
-        emit(stopped)
+    """Write the stop down and tell it if that can be done; what stopped us (a full disk) may prevent both."""
+    told: Event = stopped
+    with suppress(HostError):
+        told = book.append(stopped)
+    with suppress(HostError):
+        emit(told)
 
 
 def _check_ends(repository: Repository, old: Commit, new: Commit) -> None:

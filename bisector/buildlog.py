@@ -11,6 +11,10 @@ from bisector.errors import HostError
 _SAID_BY_COMMIT = re.compile(r"#\s*(?:error|warning)\b")
 
 
+# Characters of a line that are looked at; the longest that a compiler was seen to say has a third of it.
+LONGEST = 2000
+
+
 def _errno(texts: str) -> re.Pattern[str]:
     """Match an errno's text as programs say it, at the end of a line: not a string in a quoted source line."""
     return re.compile(rf"(?:: ['\"]?|\()(?:{texts})\W*$")
@@ -60,8 +64,8 @@ _ERRORS = re.compile(
     r"|^ERROR: .*"
     r"|^.*: error: .*"
     r"|^\S+:\d+: (?:Error|syntax error|unknown|invalid)\b.*"
-    r"|^\S*ld\S*: .*(?:undefined reference|multiple definition|cannot find|undefined symbol|duplicate symbol).*"
-    r"|^\S*ld\S*: .*(?:region|overflow).*"
+    r"|^(?=\S*ld)\S*: .*(?:undefined reference|multiple definition|cannot find|undefined symbol|duplicate symbol).*"
+    r"|^(?=\S*ld)\S*: .*(?:region|overflow).*"
     r"|^\S+: undefined reference to .*"
     r"|^\S+:\(\S+\): undefined reference to .*"
     r"|^Error: .*"
@@ -73,8 +77,8 @@ _MAKE_ERROR = re.compile(r"^make(?:\[\d+\])?: \*\*\* .*")
 
 def because(lines: Sequence[str]) -> str:
     """Return why the commit does not build. Raises HostError if it was our machine."""
-    # The source lines that compilers quote ("  12 | …") accuse nobody.
-    told = [line for line in lines if not _QUOTED.match(line)]
+    # The source lines that compilers quote ("  12 | …") accuse nobody; a line that is said again accuses nobody else.
+    told = [line for line in dict.fromkeys(map(_bounded, lines)) if line and not _QUOTED.match(line)]
     for line in told:
         for pattern, message, hint, transient in _OURS:
             if pattern.search(line) and not _SAID_BY_COMMIT.search(line):
@@ -82,9 +86,18 @@ def because(lines: Sequence[str]) -> str:
     return first_error(told)
 
 
+def _bounded(line: str) -> str:
+    """Return the line without the middle of a very long one.
+
+    The patterns above take time with the square of a line's length where it is made for that, a Makefile can print
+    one line of 64 MB, and no signal is heard while a pattern is tried. A reason stands at a line's begin or end.
+    """
+    return line if len(line) <= LONGEST else f"{line[: LONGEST // 2]}…{line[-LONGEST // 2 :]}"
+
+
 def skewed(lines: Sequence[str]) -> bool:
     """Tell whether make found files from the future: what it then left alone may be out of date."""
-    return any(_SKEW.match(line) for line in lines)
+    return any(_SKEW.match(_bounded(line)) for line in lines)
 
 
 def first_error(lines: Sequence[str]) -> str:

@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 
 from bisector.model import Commit, Conclusion, Limits, Purpose, Question, Step, Verdict
+from bisector.report import harmless
 
 # Raise it when an older bisector could misread what a newer one wrote.
 SCHEMA = 2
@@ -151,8 +152,27 @@ def now() -> str:
 
 
 def encode(value: Any) -> bytes:
-    """Return any of our values as one line of JSON, without a line end."""
-    return _encoder.encode(value)
+    """Return any of our values as one line of JSON, without a line end, harmless also where it is looked at raw.
+
+    Bytes that were no UTF-8 when Python decoded them (a path's, an argument's) are lone surrogates in our texts,
+    and no JSON can hold those: they are told as \\udcNN.
+    """
+    try:
+        made = _encoder.encode(value)
+    except UnicodeEncodeError:
+        made = _encoder.encode(_without_surrogates(msgspec.to_builtins(value, enc_hook=str)))
+    return harmless.json(made.decode()).encode()
+
+
+def _without_surrogates(value: Any) -> Any:
+    match value:
+        case str():
+            return value.encode("utf-8", "backslashreplace").decode()
+        case dict():
+            return {_without_surrogates(key): _without_surrogates(one) for key, one in value.items()}
+        case list() | tuple():
+            return [_without_surrogates(one) for one in value]
+    return value
 
 
 def decode(line: bytes) -> Recorded:
@@ -164,6 +184,8 @@ def decode(line: bytes) -> Recorded:
     if event.schema > SCHEMA:
         # It fits our types, but may mean something else by them.
         raise Unreadable(f"schema {event.schema}", event.schema)
+    if event.schema < 1:
+        raise Unreadable(f"no version of bisector wrote the schema {event.schema}")
     return event
 
 

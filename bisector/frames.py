@@ -29,7 +29,7 @@ def frames(text: str, nonce: str) -> Iterator[Frame]:
     A line that was torn by a kernel message fails its checksum; its second copy stands in for it. Raises
     TwoStoriesError if two copies differ and both are signed: then somebody else knows the nonce.
     """
-    pattern = re.compile(rf"@bsct {re.escape(nonce)} (\d{{1,9}}) ([0-9a-f]{{8}}) ((?:(?!@bsct )[ -~]){{1,400}})")
+    pattern = re.compile(rf"@bsct {re.escape(nonce)} ([0-9]{{1,9}}) ([0-9a-f]{{8}}) ((?:(?!@bsct )[ -~]){{1,400}})")
     found: dict[int, Frame] = {}
     for match in pattern.finditer(text):
         sequence, check, payload = int(match[1]), match[2], match[3]

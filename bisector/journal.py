@@ -16,10 +16,13 @@ import msgspec
 from bisector import events
 from bisector.errors import HostError, UserError
 from bisector.events import Asked, Concluded, Measured, Recorded, Resumed, Searching, Started, Stopped, Tested
-from bisector.host import disk, stopping
+from bisector.host import disk, files, stopping
 from bisector.model import Conclusion, Question, Step
 
 NAME = "journal.jsonl"
+# Bytes that are read: a step's line has some ten kB, and a search of a million commits has twenty steps.
+MOST = 256 << 20
+EMPTY = "it is empty"
 
 
 @dataclass(slots=True)
@@ -139,11 +142,13 @@ def read(directory: Path) -> Session:
     """Read a session. Raises UserError, with the line's number, if it is not one of ours."""
     path = directory / NAME
     try:
-        lines = path.read_bytes().split(b"\n")
+        lines = files.read(path, MOST).split(b"\n")
     except OSError as error:
-        raise UserError(f"cannot read {path}: {error.strerror}") from error
+        hint = "a session's journal is a file in its directory; nothing was changed"
+        raise UserError(f"cannot read {path}: {error.strerror}", hint) from error
     session: Session | None = None
-    spoiled = []
+    spoiled: list[int] = []
+    first = EMPTY
     for number, line in enumerate(lines, 1):
         if not line.strip():
             continue
@@ -155,14 +160,18 @@ def read(directory: Path) -> Session:
                 raise UserError(
                     f"{path}, line {number}: written by {who} bisector", "read it with that version"
                 ) from error
+            first = first if first != EMPTY else f"line {number} cannot be read: {str(error)[:200]}"
             spoiled.append(number)
             continue
         if isinstance(event, Started):
             session = session or Session(directory, event, last=event.at)
         elif session is not None:
             session.take(event)
+        elif first == EMPTY:
+            first = f"line {number} is another event"
     if session is None:
-        raise UserError(f"{path} is not a journal of bisector", "its first line should be the event `started`")
+        hint = "its first line should be the event `started`; nothing was changed"
+        raise UserError(f"{path} is not a journal of bisector: {first}", hint)
     session.spoiled = tuple(spoiled)
     return session
 

@@ -23,7 +23,7 @@ from bisector.events import Settings
 from bisector.evidence import limits
 from bisector.guest import compile as guest
 from bisector.guest import initramfs
-from bisector.host import process, sandbox
+from bisector.host import files, process, sandbox
 from bisector.host.repository import Repository
 from bisector.model import Commit
 from bisector.recipe import Recipe
@@ -51,9 +51,11 @@ def fragment(extra: Sequence[Path] = ()) -> str:
     texts = []
     for path in (*(kconfigs() / name for name in FRAGMENTS), *extra):
         try:
-            text = path.read_text()
+            text = files.read(path).decode("utf-8-sig")
         except OSError as error:
             raise UserError(f"cannot read {path}: {error.strerror}", "--fragment names a file") from error
+        except UnicodeDecodeError as error:
+            raise UserError(f"{path} is not UTF-8: {error}", "--fragment names a text of kconfig lines") from error
         kconfig.options(text, path.name)
         texts.append(text)
     return "\n".join(texts)
@@ -120,11 +122,15 @@ def versions(settings: Settings) -> dict[str, str]:
 
 
 def require_plain(state: Path) -> None:
-    """Refuse a state directory that the kernel's Makefile would refuse at every commit. Raises UserError."""
-    if re.search(r"[\s:]", str(state)):
+    """Refuse a state directory that make or a shell would read as something else. Raises UserError.
+
+    The kernel's Makefile takes neither spaces nor colons; make itself expands `$`, and cuts at `#`; its recipes put
+    the path into shell lines.
+    """
+    if not re.fullmatch(r"[\w./+@,=~-]+", str(state)):
         raise UserError(
-            f"the state directory {str(state)!r} has a space or a colon in its path",
-            "the kernel's Makefile takes neither: name another with --state",
+            f"the state directory {str(state)!r} has spaces or signs in its path that make does not take",
+            "name one with --state whose path has letters, digits, and . / + @ , = ~ - _ only",
         )
 
 

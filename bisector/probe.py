@@ -14,6 +14,8 @@ from bisector.frames import Frame, TwoStoriesError, frames
 from bisector.model import Ending, Observation, Outcome, Reading, Transcript
 from bisector.scenarios import BY_NAME, OK, UnreadableFacts, unsupported
 
+# Lines kept of one scenario: the probe says ten at most, and a kernel that took its nonce has 16 MiB of them.
+SHOWN = 100
 _PANIC = re.compile(r"Kernel panic - not syncing: (.*)")
 # What differs from boot to boot in a panic's text: addresses, process ids, times, offsets.
 _VOLATILE = re.compile(r"(?P<said>exitcode=0x[0-9a-f]+)|0x[0-9a-f]+|\b[0-9a-f]{8,}\b|\d+")
@@ -59,7 +61,8 @@ class _Run:
             self.facts.update(frame.words)
         elif frame.verb == "done":
             self.exit = frame.words.get("exit", "")
-        if frame.verb in ("fact", "task") or (frame.verb == "done" and self.exit != "ok"):
+        told = frame.verb in ("fact", "task") or (frame.verb == "done" and self.exit != "ok")
+        if told and len(self.lines) < SHOWN:
             self.lines += (frame.line,)
 
     @property

@@ -181,7 +181,7 @@ class Bisection:
         """Build the culprit and every parent from nothing, and boot them afresh."""
         parents = [self.repository.read(parent) for parent in culprit.parents]
         steps = self._fresh(question, culprit, parents)
-        return confirm.conclude(culprit, parents, steps, self.repository.files(culprit))
+        return confirm.conclude(culprit, parents, steps, self.bench.workspace.git.files(culprit))
 
     def _fresh(self, question: Question, culprit: Commit, olds: Sequence[Commit]) -> dict[str, list[Step]]:
         """Return the confirming steps of the first commit that is new, and of the last that are old."""

@@ -45,6 +45,7 @@ for command in (doctor_command, test, start, resume, status, log, list_command, 
 
 def main() -> None:
     """Run the command line; every family of errors becomes one sentence and one exit code, here."""
+    _open_what_is_closed()
     forget_callers_git()
     stopping.listen()
     context: click.Context | None = None
@@ -67,18 +68,37 @@ def main() -> None:
         _gone(_failed(context, error.message, error.hint, INTERRUPTED))
     except BisectorError as error:
         code = _failed(context, error.message, error.hint, USER if isinstance(error, UserError) else HOST)
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        code = _failed(context, f"{where}{error.strerror or error}", "mend that, then do the same again", HOST)
     except Exception as error:
-        traceback.print_exc()
+        with suppress(OSError):
+            traceback.print_exc()
         code = _failed(context, f"bisector itself failed: {error!r}", "please report the lines above", HOST)
     _leave(code or 0)
 
 
+def _open_what_is_closed() -> None:
+    """Give the standard descriptors that are closed to /dev/null; no file of ours may get such a number.
+
+    With `bisector start >&-` the journal would be descriptor 1, and all that is printed would go into it.
+    """
+    for number, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
+        if getattr(sys, name) is None:
+            # The lowest free number is this one: those below it are open by now.
+            os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)
+            setattr(sys, name, os.fdopen(number, mode, encoding="utf-8", closefd=False))
+
+
 def _leave(code: int) -> NoReturn:
-    """End the process; an output that nobody reads any more is no reason for another word."""
+    """End the process; an output that nobody reads is no reason for another word, one that was lost is a failure."""
     try:
         sys.stdout.flush()
-    except BrokenPipeError:
+    except OSError as error:
+        # Python would flush once more at its end, and exit with 120.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if not isinstance(error, BrokenPipeError):
+            code = code or HOST
     sys.exit(code)
 
 
@@ -92,10 +112,12 @@ def _gone(code: int) -> NoReturn:
 
 def _failed(context: click.Context | None, message: str, hint: str, code: int) -> int:
     """Say what failed on standard error, and as the last JSON line where JSON was asked for."""
-    print(f"bisector: {harmless.line(message)}", file=sys.stderr)
-    if hint:
-        print(f"  {harmless.line(hint)}", file=sys.stderr)
+    # Where it cannot be said either (a full disk below both outputs) the exit code is the word.
+    with suppress(OSError):
+        print(f"bisector: {harmless.line(message)}", file=sys.stderr)
+        if hint:
+            print(f"  {harmless.line(hint)}", file=sys.stderr)
     if "--json" in sys.argv or (context is not None and context.obj):
-        with suppress(BrokenPipeError):
+        with suppress(OSError):
             Printer(True).value(answers.Failure(message=message, hint=hint, exit_code=code))
     return code

@@ -37,8 +37,10 @@ from bisector.scenarios import BY_NAME, SCENARIOS
 )
 @click.option("--old-outcome", default=None, metavar="OUTCOME", help="What the old end must show.")
 @click.option("--new-outcome", default=None, metavar="OUTCOME", help="What the new end must show.")
-@click.option("--end-boots", type=click.IntRange(1), default=2, show_default=True, help="Boots of each end.")
-@click.option("--confirm-boots", type=click.IntRange(1), default=3, show_default=True, help="Boots that confirm.")
+@click.option("--end-boots", type=click.IntRange(1, 10_000), default=2, show_default=True, help="Boots of each end.")
+@click.option(
+    "--confirm-boots", type=click.IntRange(1, 10_000), default=3, show_default=True, help="Boots that confirm."
+)
 @click.option("--new-session", is_flag=True, help="Begin anew, also where the same session has no answer yet.")
 def start(as_json: bool, state: Path | None, old: str, new: str, new_session: bool, **options: Any) -> int:
     """Bisect from OLD to NEW, in the foreground, to the report; the same line again goes on after a stop."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import os
+import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
@@ -23,6 +24,9 @@ from bisector.verdict import NAMES
 
 F = TypeVar("F", bound=Callable[..., Any])
 
+# Words that go to make and QEMU as they are; make would run a $(shell ...) in them.
+_PLAIN = {"cross_compile": r"[\w./+-]*", "llvm": r"[\w./+-]*", "cpu": r"[\w.,=+-]*"}
+
 
 def _load(context: click.Context, _: click.Parameter, path: Path | None) -> None:
     if path is None:
@@ -31,11 +35,12 @@ def _load(context: click.Context, _: click.Parameter, path: Path | None) -> None
     assert isinstance(group, click.Group)
     options = [one for command in group.commands.values() for one in command.params if isinstance(one, click.Option)]
     known = {name.removeprefix("--"): one.name for one in options for name in one.opts if one.name}
-    read = config.read(path, {key: value for key, value in known.items() if key != "config"})
-    several = {one.name for one in options if one.multiple}
-    context.default_map = {
-        key: [value] if key in several and isinstance(value, str) else value for key, value in read.items()
-    }
+    context.default_map = config.read(
+        path,
+        {key: value for key, value in known.items() if key != "config"},
+        several={one.name for one in options if one.multiple and one.name},
+        switches={one.name for one in options if one.is_flag and one.name},
+    )
 
 
 def _note_json(context: click.Context, _: click.Parameter, as_json: bool) -> bool:
@@ -80,7 +85,7 @@ def building(command: F) -> F:
             click.option("--arch", default="arm64", show_default=True),
             click.option("--cross-compile", default=None, help="Prefix of the cross tools."),
             click.option("--llvm", default="", help="Build with LLVM: make's LLVM= value, 1 or -14."),
-            click.option("--jobs", type=click.IntRange(1), default=None, help="Compilers at a time."),
+            click.option("--jobs", type=click.IntRange(1, 4096), default=None, help="Compilers at a time."),
             click.option("--ccache/--no-ccache", default=True, show_default=True),
             click.option(
                 "--sandbox",
@@ -127,6 +132,10 @@ def building(command: F) -> F:
 def settings(options: dict[str, Any], **asked: Any) -> Settings:
     arch = architecture(options["arch"])
     repo = Path(options["repo"]).absolute()
+    _require_storable(str(repo), "--repo")
+    for name, shape in _PLAIN.items():
+        if not re.fullmatch(shape, options[name] or "", re.ASCII):
+            raise UserError(f"--{name.replace('_', '-')} {options[name]!r} has characters that its program never has")
     sandboxed = sandbox.chosen(options["sandbox"])
     memory = options["build_memory"]
     known = {"scenario": None, "old_outcome": None, "new_outcome": None, "end_boots": 1, "confirm_boots": 1}
@@ -175,6 +184,16 @@ def table(words: Sequence[str]) -> dict[str, Verdict]:
             verdicts = ", ".join(verdict.value for verdict in Verdict)
             raise UserError(f"--on {word}: {meaning!r} is no verdict", f"known: {verdicts}") from None
     return found
+
+
+def _require_storable(path: str, option: str) -> None:
+    """Refuse a path that no line of the journal can hold, so that the session can always be resumed."""
+    try:
+        path.encode()
+    except UnicodeEncodeError as error:
+        raise UserError(
+            f"the path of {option} is not UTF-8: {path!r}", "name it through a symbolic link that has a plain name"
+        ) from error
 
 
 def state_directory(given: Path | None) -> Path:

@@ -7,7 +7,7 @@ from typing import TextIO
 
 from bisector import events
 from bisector.display import Display
-from bisector.errors import Interrupted
+from bisector.errors import HostError, Interrupted
 from bisector.host import stopping
 from bisector.model import Kind
 
@@ -53,6 +53,8 @@ class Printer:
             self.display.tell(event)
         except BrokenPipeError as error:
             raise Interrupted("whoever read our output has gone", stopping.hint()) from error
+        except OSError as error:
+            raise HostError(f"cannot write to our output: {error.strerror}", "make room, then resume") from error
 
     def close(self) -> None:
         """End the live display."""

@@ -13,7 +13,8 @@ from bisector.cli.options import common, state_directory
 from bisector.cli.printing import USER, Printer
 from bisector.display import Display, table
 from bisector.errors import UserError
-from bisector.journal import NAME
+from bisector.host import files
+from bisector.journal import MOST, NAME
 from bisector.report import harmless, values
 from bisector.report.markdown import markdown
 from bisector.report.sections import headline
@@ -84,7 +85,7 @@ def status(as_json: bool, state: Path | None, session: str | None) -> int:
 def log(as_json: bool, state: Path | None, session: str | None) -> int:
     """Print a session's events in order."""
     found = sessions.read(state_directory(state), session)
-    for line in (found.directory / NAME).read_bytes().splitlines():
+    for line in files.read(found.directory / NAME, MOST).splitlines():
         try:
             event = events.decode(line)
         except events.Unreadable:
@@ -105,10 +106,10 @@ def list_command(as_json: bool, state: Path | None) -> int:
     for name in sessions.names(home):
         try:
             found = sessions.read(home, name)
+            made = api.report(found)
         except UserError as error:
             briefs.append(answers.Brief(name, "unreadable", "", "", 0, error.message))
             continue
-        made = api.report(found)
         briefs.append(answers.Brief(name, made.state, found.started.at, made.repo, len(found.steps), headline(made)))
     if as_json:
         Printer(as_json).value(answers.List(sessions=tuple(briefs)))

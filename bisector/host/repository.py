@@ -9,42 +9,27 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 # Without this GitPython fails at its import where git is missing, and not even `bisector doctor` could say so.
-os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")
+# A caller's GIT_PYTHON_* names another program as git.
+os.environ["GIT_PYTHON_REFRESH"] = "quiet"
+os.environ.pop("GIT_PYTHON_GIT_EXECUTABLE", None)
 
 import git
 
 from bisector.errors import HostError, UserError
-from bisector.host import process
+from bisector.host import gitconfig, process
 from bisector.model import Commit, Verdict
 
-# In our worktrees: no hooks, background repacking or fsmonitor of the user's, files as the commit has them to the
-# byte, and no questions.
-_CONFIG = {
-    "core.hooksPath": os.devnull,
-    "core.fsmonitor": "false",
-    "core.autocrlf": "false",
-    "core.sparseCheckout": "false",
-    "submodule.recurse": "false",
-    "gc.auto": "0",
-    "advice.detachedHead": "false",
-    "log.showSignature": "false",
-}
-_ENVIRONMENT = {
-    "GIT_CONFIG_COUNT": str(len(_CONFIG)),
-    **{f"GIT_CONFIG_KEY_{number}": key for number, key in enumerate(_CONFIG)},
-    **{f"GIT_CONFIG_VALUE_{number}": value for number, value in enumerate(_CONFIG.values())},
-    "GIT_TERMINAL_PROMPT": "0",
-    "GIT_OPTIONAL_LOCKS": "0",
-    "LC_ALL": "C",
-}
+_ENVIRONMENT = gitconfig.variables()
 # Seconds for one git command; the longest seen is the first checkout of a kernel, 40 s on a busy machine.
 SECONDS = 1800.0
-_FORMAT = "%H%x00%s%x00%an <%ae>%x00%aI%x00%cI%x00%P"
+# What a commit's author chose comes last: a text in UTF-7 may have a NUL once it is read.
+_FORMAT = "%H%x00%P%x00%aI%x00%cI%x00%an <%ae>%x00%s"
+_COMMIT_ID = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?")
 _MARK = re.compile(r"^# (old|new|skip): \[([0-9a-f]{40,64})\]", re.MULTILINE)
 _MARKS = {"old": Verdict.OLD, "new": Verdict.NEW, "skip": Verdict.UNTESTABLE}
 TERMS = ("--term-old=old", "--term-new=new")
@@ -71,11 +56,24 @@ def _failing_as_ours() -> Iterator[None]:
     try:
         yield
     except git.GitCommandError as error:
-        said = str(error.stderr).strip().removeprefix("stderr: ").strip("'") or str(error)
+        said = _said(str(error.stderr)) or str(error)
+        hint = ""
+        if "promisor remote" in said or "not allowed" in said:
+            hint = "this partial clone lacks objects: git fetch --refetch --no-filter gets them, then resume"
         # Another git held the lock for a moment: the only failure here that goes away by itself.
-        locked = ".lock" in said
-        hint = "if no git runs in that repository, remove the lock that it names, then resume" if locked else ""
-        raise HostError(f"git failed: {said.splitlines()[0]}", hint, transient=locked) from error
+        if ".lock" in said:
+            hint = "if no git runs in that repository, remove the lock that it names, then resume"
+        raise HostError(f"git failed: {said[:1000]}", hint, transient=".lock" in said) from error
+
+
+def _said(stderr: str) -> str:
+    """Return git's own words, as one line."""
+    return "; ".join(stderr.strip().removeprefix("stderr: ").strip("'").split("\n")).strip("; ")
+
+
+def _cut(revision: str) -> str:
+    """Return a person's word so that a message can hold it."""
+    return repr(revision if len(revision) <= 100 else f"{revision[:99]}…")
 
 
 class Repository:
@@ -95,13 +93,13 @@ class Repository:
         self.common_dir = Path(self._repo.common_dir).resolve()
         self.path = Path(self._repo.working_tree_dir or self._repo.git_dir).resolve()
 
-    def _git(self, *words: str) -> str:
+    def _git(self, *words: str, config: Mapping[str, str] | None = None) -> str:
         said = str(
             self._repo.git.execute(
                 # A git that outlived us would check out under the feet of the next session. TERM, not KILL: git then
                 # removes its locks, and `git bisect start` takes packed-refs.lock of the user's repository.
                 ["setpriv", "--pdeathsig", "TERM", "--", "git", *words],
-                env=_ENVIRONMENT | self._fence,
+                env=(gitconfig.variables(config) if config else _ENVIRONMENT) | self._fence,
                 stdout_as_string=True,
                 kill_after_timeout=SECONDS,
             )
@@ -113,25 +111,38 @@ class Repository:
 
     def commit(self, revision: str) -> Commit:
         """Return the commit that a person's revision means. Raises UserError if it means none."""
-        hint = "any revision that git knows: a tag, a branch, a commit id"
-        if revision.startswith("-") or not revision.strip() or "\0" in revision:
-            raise UserError(f"{revision!r} is not a revision", hint)
+        hint, told = "any revision that git knows: a tag, a branch, a commit id", _cut(revision)
+        if revision.startswith("-") or not revision.strip() or not revision.isprintable():
+            raise UserError(f"{told} is not a revision", hint)
         try:
-            found = self._git("rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}")
+            found = self._git("rev-parse", "--verify", "--end-of-options", f"{revision}^{{commit}}")
         except git.GitCommandError as error:
-            if "dubious ownership" in str(error.stderr):
-                raise UserError(
-                    f"{self.path} belongs to another user, and git refuses it",
-                    f"git config --global --add safe.directory {self.path}",
-                ) from error
-            raise UserError(f"{self.path} has no commit {revision!r}", hint) from error
+            raise self._no_commit(told, str(error.stderr), hint) from error
+        if not _COMMIT_ID.fullmatch(found):
+            # `^main` is a revision to git, and its id then has the sign in front.
+            raise UserError(f"{told} does not name one commit", hint)
         return self.read(found)
+
+    def _no_commit(self, told: str, stderr: str, hint: str) -> UserError:
+        """Say why git found no commit, in its own words where they are not the usual ones."""
+        if "dubious ownership" in stderr:
+            return UserError(
+                f"{self.path} belongs to another user, and git refuses it",
+                f"git config --global --add safe.directory {self.path}",
+            )
+        if "is ambiguous" in stderr:
+            return UserError(f"{told} is the beginning of several commit ids in {self.path}", "give more digits")
+        if "expected commit type" in stderr:
+            return UserError(f"{told} names something in {self.path} that is no commit", hint)
+        if "Needed a single revision" in stderr:
+            return UserError(f"{self.path} has no commit {told}", hint)
+        return UserError(f"git cannot read {self.path}: {_said(stderr)[:400]}", "mend the repository: see git fsck")
 
     def read(self, commit_id: str) -> Commit:
         """Return the commit with this full id."""
         with _failing_as_ours():
-            shown = self._git("show", "--no-patch", "--no-notes", f"--format={_FORMAT}", commit_id)
-        found, subject, author, author_date, commit_date, parents = shown.split("\0")
+            shown = self._git("show", "--no-patch", "--no-notes", "--no-mailmap", f"--format={_FORMAT}", commit_id)
+        found, parents, author_date, commit_date, author, subject = shown.split("\0", 5)
         return Commit(found, subject, author, author_date, commit_date, tuple(parents.split()))
 
     def is_shallow(self) -> bool:
@@ -156,17 +167,8 @@ class Repository:
     def files(self, commit: Commit) -> tuple[str, ...]:
         """Return the paths that the commit changed against its first parent."""
         with _failing_as_ours():
-            shown = self._git(
-                "diff-tree",
-                "-r",
-                "-z",
-                "--root",
-                "-m",
-                "--first-parent",
-                "--no-commit-id",
-                "--name-only",
-                commit.id,
-            )
+            words = "diff-tree -r -z --root -m --first-parent --no-commit-id --name-only"
+            shown = self._git(*words.split(), commit.id)
         return tuple(name for name in shown.split("\0") if name)
 
     # -- worktrees -------------------------------------------------------------------------------------
@@ -179,7 +181,9 @@ class Repository:
         with _failing_as_ours():
             # --force: an older registration of the same path, whose directory was lost, does not matter. Twice: git
             # locks it while it is made, and one that was killed there leaves it locked.
-            self._git("worktree", "add", "--detach", "--no-checkout", "--force", "--force", str(path), commit.id)
+            self._git(
+                "worktree", "add", "--detach", "--no-checkout", "--force", "--force", str(path), f"{commit.id}^0"
+            )
 
     def break_own_locks(self) -> None:
         """Remove the lock files that a killed git left in this worktree of ours; only its holder may call."""
@@ -189,7 +193,24 @@ class Repository:
     def check_out(self, commit: Commit) -> None:
         """Make this worktree's tracked files those of the commit, whatever a killed checkout left of them."""
         with _failing_as_ours():
-            self._git("checkout", "--quiet", "--force", "--detach", commit.id)
+            names = self._names(r"^filter\.")
+            # ^0: a branch may be called like a commit's id, and `git checkout` would take the branch.
+            off = gitconfig.without_filters(names)
+            self._git("checkout", "--quiet", "--force", "--detach", f"{commit.id}^0", config=off)
+            there = self._git("rev-parse", "--verify", "HEAD")
+        if there != commit.id:
+            raise HostError(f"git checked out {there[:12]} instead of {commit.short}")
+
+    def _names(self, pattern: str) -> list[str]:
+        """Return the names of the settings that fit, whoever made them."""
+        try:
+            return [
+                name for name in self._git("config", "--name-only", "-z", "--get-regexp", pattern).split("\0") if name
+            ]
+        except git.GitCommandError as error:
+            if error.status == 1:
+                return []
+            raise
 
     def lacks(self, commit: Commit) -> bool:
         """Tell whether HEAD is not the commit any more, or one of its files is not there.

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 
 # Bidirectional controls and other invisible characters reorder or hide what a reader sees (Unicode's
 # category Cf), C0/C1 controls drive the terminal (Cc), and line separators forge lines (Zl, Zp).
 _ACTING = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
+_BEYOND = re.compile(r"[^\x00-\x7e]")
 
 
 def line(text: str, width: int = 0) -> str:
@@ -15,10 +17,31 @@ def line(text: str, width: int = 0) -> str:
     return shown if not width or len(shown) <= width else f"{shown[: width - 1]}…"
 
 
+def acts(character: str) -> bool:
+    """Tell whether this character does something to a terminal or to how a line reads, or is nobody's."""
+    return unicodedata.category(character) in _ACTING
+
+
+def json(text: str) -> str:
+    """Return JSON text in which what acts stands as \\uNNNN: the same values, harmless on a terminal.
+
+    Outside of strings JSON has none of these characters, so each one that is found stands in a string.
+    """
+    return text if text.isascii() and "\x7f" not in text else _BEYOND.sub(_escaped, text)
+
+
+def _escaped(found: re.Match[str]) -> str:
+    if not acts(found[0]):
+        return found[0]
+    # Beyond the first plane JSON has pairs of surrogates.
+    units = found[0].encode("utf-16-be", "surrogatepass")
+    return "".join(f"\\u{units[at]:02x}{units[at + 1]:02x}" for at in range(0, len(units), 2))
+
+
 def _visible(character: str) -> str:
     if character == "\t":
         return " "
-    if unicodedata.category(character) not in _ACTING:
+    if not acts(character):
         return character
     code = ord(character)
     return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
