@@ -12,7 +12,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from torturing import interrupts, kills, processes
+from bisector.host.repository import forget_callers_git
+from torturing import faults, interrupts, kills, load, parallel, processes
 from torturing.campaign import Campaign
 
 README = Path(__file__).parents[2] / "README.md"
@@ -41,6 +42,8 @@ def arguments(words: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--kills", type=int, default=None, metavar="N", help=f"kills (default: {FULL.kills})")
     parser.add_argument("--interrupts", type=int, default=None, metavar="N")
     parser.add_argument("--repeats", type=int, default=None, metavar="N", help="boots of each outcome under load")
+    parser.add_argument("--outcomes", default="", metavar="A,B", help="under load, these only")
+    parser.add_argument("--kernel", nargs=2, default=None, metavar=("REPO", "REV"), help="boot it under load as well")
     parser.add_argument("--rounds", type=int, default=None, metavar="N", help="rounds of four parallel sessions")
     parser.add_argument("--faults", type=int, default=None, metavar="N", help="sessions with failing programs")
     parser.add_argument("--only", default=",".join(CAMPAIGNS), metavar="A,B", help=f"of {','.join(CAMPAIGNS)}")
@@ -71,9 +74,28 @@ def _interrupts(campaign: Campaign, chosen: argparse.Namespace) -> None:
     interrupts.run(campaign, chosen.interrupts, same_line=same_line_resumes())
 
 
+def _load(campaign: Campaign, chosen: argparse.Namespace) -> None:
+    load.run(
+        campaign, chosen.repeats, quick=chosen.quick, names=chosen.outcomes.split(",") if chosen.outcomes else ()
+    )
+    if chosen.kernel:
+        load.real(campaign, Path(chosen.kernel[0]), chosen.kernel[1])
+
+
+def _parallel(campaign: Campaign, chosen: argparse.Namespace) -> None:
+    parallel.run(campaign, chosen.rounds, same_line=same_line_resumes())
+
+
+def _faults(campaign: Campaign, chosen: argparse.Namespace) -> None:
+    faults.run(campaign, chosen.faults, same_line=same_line_resumes())
+
+
 CAMPAIGNS: dict[str, Callable[[Campaign, argparse.Namespace], None]] = {
     "kills": _kills,
     "interrupts": _interrupts,
+    "load": _load,
+    "parallel": _parallel,
+    "faults": _faults,
 }
 
 
@@ -101,6 +123,7 @@ def main() -> int:
     """Run the campaigns; 1 if anything was lost, left behind or wrong."""
     chosen = arguments(sys.argv[1:])
     print(f"seed {chosen.seed}", flush=True)
+    forget_callers_git()
     processes.adopt_orphans()
     home = chosen.home or Path(tempfile.mkdtemp(prefix="bisector-torture-"))
     # What the campaigns start in this process has no part in the caller's home either.

@@ -28,7 +28,11 @@ DIRECTORIES = {
 # Names that differ between two sessions of one history without meaning anything.
 _SAME = (
     (re.compile(r"\d{8}-\d{6}-[a-z]{3}"), "SESSION"),
-    (re.compile(r"workspaces/[^/]+-[0-9a-f]{8}/\d+"), "workspaces/REPO/N"),
+    (re.compile(r"workspaces/[^/]+-[0-9a-f]{8}"), "workspaces/REPO"),
+    (re.compile(r"workspaces/REPO/\d+"), "workspaces/REPO/N"),
+    # mkstemp's letters: gcc's and ccache's temporary files.
+    (re.compile(r"/cc[A-Za-z0-9]{6}\."), "/ccXXXXXX."),
+    (re.compile(r"\.tmp\.[A-Za-z0-9]{6}"), ".tmp.XXXXXX"),
     # A boot that was killed leaves its console's log, and the next one takes the next number: both are evidence.
     (re.compile(r"console-\d+\.log"), "console-N.log"),
 )
@@ -72,12 +76,18 @@ class Place:
         """Return the words of `bisector resume`."""
         return ["resume", "--json", "--state", str(self.state), *([session] if session else [])]
 
+    def argv(self, words: Sequence[str]) -> list[str]:
+        """Return the argv of bisector, which ends with us, however we end."""
+        return ["setpriv", "--pdeathsig", "KILL", "--", sys.executable, "-m", "bisector", *words]
+
     def run(self, words: Sequence[str]) -> Run:
-        """Begin one run of bisector; its output goes to files."""
+        """Begin one run of bisector."""
+        return self.begin(self.argv(words))
+
+    def begin(self, argv: Sequence[str]) -> Run:
+        """Begin one program here; its output goes to files."""
         self.runs += 1
         out, err = self.root / f"run-{self.runs}.out", self.root / f"run-{self.runs}.err"
-        # Whoever ends this script shall not leave bisector behind.
-        argv = ["setpriv", "--pdeathsig", "KILL", "--", sys.executable, "-m", "bisector", *words]
         with out.open("wb") as stdout, err.open("wb") as stderr:
             running = subprocess.Popen(
                 argv, env=self.environment(), cwd=self.root, stdin=subprocess.DEVNULL, stdout=stdout, stderr=stderr

@@ -27,12 +27,13 @@ OURS = (".git/worktrees", ".git/packed-refs")
 
 @dataclass(frozen=True)
 class Calm:
-    """What an undisturbed session of the story did: what the disturbed ones are compared with."""
+    """What an undisturbed session of the story did: what the disturbed ones are compared with. `kib`: on the disk."""
 
     seconds: float
     journal: list[Json]
     kernels: dict[str, dict[str, str]]
     names: set[str]
+    kib: int
 
 
 @dataclass(frozen=True)
@@ -189,7 +190,8 @@ def undisturbed(root: Path, story: Story) -> tuple[Calm, Record]:
     record.codes.append(run.process.wait())
     session = only_session(place)
     journal = list(lines(journal_of(session)))
-    calm = Calm(seconds, journal, kernels_of(session), place.names())
+    kib = sum(path.lstat().st_blocks for path in place.state.rglob("*")) // 2
+    calm = Calm(seconds, journal, kernels_of(session), place.names(), kib)
     record.failures += after_run(run, Seen.of(None), Seen.of(session), story)
     record.failures += checks.answered_wrong(record.codes[0], journal, story) + git_left(place)
     return calm, record
@@ -208,23 +210,25 @@ class Driver:
         record, place = self.record, self.record.place
         rest = list(gaps)
         started = time.monotonic()
-        while not record.failures:
-            if len(record.codes) == MOST_RUNS:
-                record.failures.append(f"has not ended after {MOST_RUNS} runs")
-                break
+        while len(record.codes) < MOST_RUNS:
             before = Seen.of(only_session(place))
             run = place.run(self._words(before))
-            hit = len(record.hits)
+            hits = len(record.hits)
             self._strike(run, rest, strike)
-            if not wait(run, RUN_SECONDS):
+            if hanging := not wait(run, RUN_SECONDS):
                 record.failures.append(f"hangs in {run.phase()}:\n{processes.tree()}")
                 processes.cut_power()
             record.codes.append(code := run.process.wait())
             after = Seen.of(only_session(place))
-            record.failures += after_run(run, before, after, place.story) + self._ended(run, len(record.hits) > hit)
+            record.failures += after_run(run, before, after, place.story)
             if code in DONE and after.session is not None:
                 record.failures += at_end(place, after.session, code, self.calm)
                 break
+            if hanging or (unexplained := self._unexplained(run, len(record.hits) > hits)):
+                record.failures += [] if hanging else unexplained
+                break
+        else:
+            record.failures.append(f"has not ended after {MOST_RUNS} runs")
         record.seconds = time.monotonic() - started
         return record
 
@@ -243,16 +247,12 @@ class Driver:
                 self.record.hits.append(Hit(victim, at))
             gaps.pop(0)
 
-    def _ended(self, run: Run, hit: bool) -> list[str]:
-        """Check how the run ended: an answer, our blow, or a failure that the blow explains."""
-        code = run.code
-        if code in DONE:
-            return [] if only_session(self.record.place) else [f"exit code {code} without a session"]
-        said = f"exit code {code} in {run.phase()}: {run.why()}"
-        explained = hit or self.faults
+    def _unexplained(self, run: Run, hit: bool) -> list[str]:
+        """Return what is wrong with an end without an answer: nothing, if our blow explains it."""
+        code, hits = run.code, self.record.hits
         self.failed_in_a_row = 0 if hit else self.failed_in_a_row + 1
         if code == -signal.SIGKILL and hit:
             return []
-        if code in (20, 130) and explained and self.failed_in_a_row < MOST_FAILURES:
+        if code in (20, 130) and (hit or self.faults) and self.failed_in_a_row < MOST_FAILURES:
             return []
-        return [f"{said} (the last blow: {self.record.hits[-1] if self.record.hits else 'none'})"]
+        return [f"exit code {code} in {run.phase()}: {run.why()} (the last blow: {hits[-1] if hits else 'none'})"]
