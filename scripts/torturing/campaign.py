@@ -50,12 +50,14 @@ class Campaign:
             home.mkdir(parents=True)
             story = write(home / "linux", self.random(number), kinds[number % len(kinds)])
             calm, record = undisturbed(home / "undisturbed", story)
-            self.tell(f"story {number + 1}: {story.kind}, {' '.join(story.words)}: {calm.seconds:.1f} s undisturbed")
+            self.tell(
+                f"story {number + 1}: {story.kind}, {' '.join(story.words)}: {record.seconds:.1f} s undisturbed"
+            )
             if record.failures:
                 self.take(record)
                 return
-            record.close()
             yield home, story, calm
+            record.close()
             if not any(path.is_dir() for path in home.iterdir() if path.name != "linux"):
                 shutil.rmtree(home)
 

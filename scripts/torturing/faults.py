@@ -5,8 +5,8 @@ from __future__ import annotations
 import shlex
 import shutil
 import subprocess
+from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from random import Random
 
 from torturing import checks, processes
@@ -59,8 +59,8 @@ FAULTS = {
 FULL_DISK = "the disk is full"
 
 
-def wrap(place: Place, fault: Fault, random: Random) -> Path:
-    """Put the failing program before the real one; return the file that will have a line for each failure."""
+def wrap(place: Place, fault: Fault, random: Random) -> Callable[[], int]:
+    """Put the failing program before the real one; return what tells how often it has failed."""
     home = place.root / "bin"
     home.mkdir()
     real = shutil.which(fault.program)
@@ -73,7 +73,8 @@ def wrap(place: Place, fault: Fault, random: Random) -> Path:
     wrapper.write_text(WRAPPER.format(**words))
     wrapper.chmod(0o755)
     place.path.append(home)
-    return count.with_name("calls.hits")
+    hits = count.with_name("calls.hits")
+    return lambda: len(hits.read_text().splitlines()) if hits.exists() else 0
 
 
 def run(campaign: Campaign, sessions: int, *, same_line: bool) -> None:
@@ -89,10 +90,9 @@ def run(campaign: Campaign, sessions: int, *, same_line: bool) -> None:
             if kind == FULL_DISK:
                 full_disk(record, calm, random)
             else:
-                hits = wrap(record.place, FAULTS[kind], random)
-                Driver(record, calm, random, same_line=same_line, faults=True).drive([], lambda _: None)
-                struck = hits.read_text().splitlines() if hits.exists() else []
-                record.hits += [Hit(kind, "fault") for _ in struck]
+                struck = wrap(record.place, FAULTS[kind], random)
+                Driver(record, calm, random, same_line=same_line, faults=struck).drive([], lambda _: None)
+                record.hits += [Hit(kind, "fault")] * struck()
             campaign.take(record)
             if number % len(kinds) == 0:
                 break

@@ -7,7 +7,7 @@ from random import Random
 
 from torturing import processes
 from torturing.campaign import Campaign, counted
-from torturing.kills import gaps
+from torturing.moments import drawn
 from torturing.place import PHASES, Place, Run
 from torturing.session import DONE, Driver, Record, Strike, only_session, wait
 
@@ -31,7 +31,7 @@ class Stopping:
         at = run.phase()
         began = only_session(self.record.place) is not None
         processes.strike([one for one in processes.below() if one.pid == run.process.pid], number)
-        remaining, spent = processes.left(PATIENCE)
+        remaining, spent = processes.left(PATIENCE, {run.process.pid})
         self.seconds.append(spent)
         said = f"{number.name} in {at}"
         if spent > processes.GRACE:
@@ -64,8 +64,9 @@ def run(campaign: Campaign, interrupts: int, *, same_line: bool) -> None:
             stopping = Stopping(record, random)
             driver = Driver(record, calm, random, same_line=same_line)
             strike: Strike = stopping.strike
+            record.place.take_probe(home / "undisturbed")
             count = min(interrupts - len(seconds), random.randint(1, 4))
-            campaign.take(driver.drive(gaps(random, count, calm.seconds), strike))
+            campaign.take(driver.drive(drawn(calm.intervals, count, random), strike))
             seconds += stopping.seconds
             if number % 3 == 0:
                 break

@@ -7,11 +7,14 @@ from random import Random
 
 from torturing import processes
 from torturing.campaign import Campaign, counted
+from torturing.moments import drawn
 from torturing.place import PHASES, Place, Run
 from torturing.session import Driver, Record, Strike
 
 # Sessions on one history, whose undisturbed one is then run once; kills that one session may get.
 PER_STORY, MOST = 5, 5
+# How many of the sessions find the probe compiled, as all but a user's first do.
+COMPILED = 0.75
 EVERYTHING = "everything at once"
 
 
@@ -32,12 +35,6 @@ def killing(random: Random) -> Strike:
     return strike
 
 
-def gaps(random: Random, number: int, seconds: float) -> list[float]:
-    """Return the seconds between blows whose instants are uniform over an undisturbed run."""
-    instants = sorted(random.uniform(0, seconds) for _ in range(number))
-    return [later - earlier for earlier, later in zip([0.0, *instants], instants, strict=False)]
-
-
 def run(campaign: Campaign, kills: int, *, same_line: bool) -> None:
     """Kill until so many kills have hit; put the rows into the table."""
     for home, story, calm in campaign.stories():
@@ -48,7 +45,9 @@ def run(campaign: Campaign, kills: int, *, same_line: bool) -> None:
             random = campaign.random(home.name, number)
             record = Record(f"{home.name}-{number + 1}", Place.make(home / f"session-{number + 1}", story))
             driver = Driver(record, calm, random, same_line=same_line)
-            instants = gaps(random, min(missing, random.randint(1, MOST)), calm.seconds)
+            if random.random() < COMPILED:
+                record.place.take_probe(home / "undisturbed")
+            instants = drawn(calm.intervals, min(missing, random.randint(1, MOST)), random)
             campaign.take(driver.drive(instants, killing(random)))
         if sum(len(record.hits) for record in campaign.records) >= kills:
             break

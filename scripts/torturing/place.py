@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
@@ -60,6 +61,12 @@ class Place:
             repo = root / "linux"
             subprocess.run(["cp", "-a", str(story.repo), str(repo)], check=True)
         return cls(root, story, repo, state or root / "state")
+
+    def take_probe(self, other: Path) -> None:
+        """Take over the compiled probe of another place, so that the start-up compiles nothing."""
+        (self.root / "cache" / "bisector").mkdir()
+        for probe in (other / "cache" / "bisector").glob("probe-*"):
+            shutil.copy(probe, self.root / "cache" / "bisector")
 
     def environment(self) -> dict[str, str]:
         """Return the whole environment of bisector."""
@@ -118,6 +125,7 @@ class Run:
     process: subprocess.Popen[bytes]
     out: Path
     err: Path
+    _read: tuple[int, list[Json]] = field(default_factory=lambda: (0, []))
 
     @property
     def code(self) -> int | None:
@@ -126,7 +134,10 @@ class Run:
 
     def events(self) -> list[Json]:
         """Return what it said so far: whole lines only, for a killed process tears its last one."""
-        return list(lines(self.out.read_bytes()))
+        if self.out.stat().st_size != self._read[0]:
+            text = self.out.read_bytes()
+            self._read = (len(text), list(lines(text)))
+        return self._read[1]
 
     def last_words(self) -> str:
         """Return the last line for a person."""

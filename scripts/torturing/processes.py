@@ -96,11 +96,11 @@ def alive(started: Collection[int] = ()) -> list[Process]:
     return [process for process in found if not process.zombie]
 
 
-def left(seconds: float = GRACE) -> tuple[list[Process], float]:
+def left(seconds: float = GRACE, started: Collection[int] = ()) -> tuple[list[Process], float]:
     """Wait until nothing runs below us; return who is left after so many seconds, and the seconds it took."""
-    started = time.monotonic()
+    began = time.monotonic()
     while True:
-        found, spent = alive(), time.monotonic() - started
+        found, spent = alive(started), time.monotonic() - began
         if not found or spent > seconds:
             return found, spent
         time.sleep(0.01)

@@ -13,6 +13,7 @@ from random import Random
 
 from torturing import checks, processes
 from torturing.history import Story
+from torturing.moments import Interval, Moment, wait_for_next, watched
 from torturing.place import Json, Place, Run, contents, lines
 
 # Seconds after which a run is said to hang; the longest undisturbed one takes some 20 on two busy cores.
@@ -29,7 +30,7 @@ OURS = (".git/worktrees", ".git/packed-refs")
 class Calm:
     """What an undisturbed session of the story did: what the disturbed ones are compared with. `kib`: on the disk."""
 
-    seconds: float
+    intervals: list[Interval]
     journal: list[Json]
     kernels: dict[str, dict[str, str]]
     names: set[str]
@@ -181,17 +182,17 @@ def undisturbed(root: Path, story: Story) -> tuple[Calm, Record]:
     """Run the story's session in peace: it too must be right."""
     place = Place.make(root, story)
     record = Record(root.name, place)
-    started = time.monotonic()
     run = place.run(place.start_words())
-    if not wait(run, RUN_SECONDS):
+    intervals = watched(run, RUN_SECONDS)
+    if run.code is None:
         record.failures.append(f"does not end undisturbed:\n{processes.tree()}")
         processes.cut_power()
-    seconds = record.seconds = time.monotonic() - started
+    record.seconds = sum(one.seconds for one in intervals)
     record.codes.append(run.process.wait())
     session = only_session(place)
     journal = list(lines(journal_of(session)))
     kib = sum(path.lstat().st_blocks for path in place.state.rglob("*")) // 2
-    calm = Calm(seconds, journal, kernels_of(session), place.names(), kib)
+    calm = Calm(intervals, journal, kernels_of(session), place.names(), kib)
     record.failures += after_run(run, Seen.of(None), Seen.of(session), story)
     record.failures += checks.answered_wrong(record.codes[0], journal, story) + git_left(place)
     return calm, record
@@ -200,20 +201,29 @@ def undisturbed(root: Path, story: Story) -> tuple[Calm, Record]:
 class Driver:
     """Drives one session to its end: blows at the given gaps, and after each end of a run the next one."""
 
-    def __init__(self, record: Record, calm: Calm, random: Random, *, same_line: bool, faults: bool = False) -> None:
+    def __init__(
+        self,
+        record: Record,
+        calm: Calm,
+        random: Random,
+        *,
+        same_line: bool,
+        faults: Callable[[], int] = lambda: 0,
+    ) -> None:
+        """`same_line`: the words of `start` resume; `faults`: returns how many were injected so far."""
         self.record, self.calm, self.random = record, calm, random
         self.same_line, self.faults = same_line, faults
         self.failed_in_a_row = 0
 
-    def drive(self, gaps: Sequence[float], strike: Strike) -> Record:
+    def drive(self, moments: Sequence[Moment], strike: Strike) -> Record:
         """Go on until the session has ended, or something is wrong."""
         record, place = self.record, self.record.place
-        rest = list(gaps)
+        rest = list(moments)
         started = time.monotonic()
         while len(record.codes) < MOST_RUNS:
             before = Seen.of(only_session(place))
             run = place.run(self._words(before))
-            hits = len(record.hits)
+            blows = len(record.hits) + self.faults()
             self._strike(run, rest, strike)
             if hanging := not wait(run, RUN_SECONDS):
                 record.failures.append(f"hangs in {run.phase()}:\n{processes.tree()}")
@@ -224,7 +234,7 @@ class Driver:
             if code in DONE and after.session is not None:
                 record.failures += at_end(place, after.session, code, self.calm)
                 break
-            if hanging or (unexplained := self._unexplained(run, len(record.hits) > hits)):
+            if hanging or (unexplained := self._unexplained(run, len(record.hits) + self.faults() > blows)):
                 record.failures += [] if hanging else unexplained
                 break
         else:
@@ -239,13 +249,12 @@ class Driver:
             return place.start_words()
         return place.resume_words()
 
-    def _strike(self, run: Run, gaps: list[float], strike: Strike) -> None:
+    def _strike(self, run: Run, moments: list[Moment], strike: Strike) -> None:
         """Give this run the blows that it lives to see."""
-        while gaps and not wait(run, gaps[0]):
+        while moments and wait_for_next(run, moments):
             at = run.phase()
             if (victim := strike(run)) is not None:
                 self.record.hits.append(Hit(victim, at))
-            gaps.pop(0)
 
     def _unexplained(self, run: Run, hit: bool) -> list[str]:
         """Return what is wrong with an end without an answer: nothing, if our blow explains it."""
@@ -253,6 +262,7 @@ class Driver:
         self.failed_in_a_row = 0 if hit else self.failed_in_a_row + 1
         if code == -signal.SIGKILL and hit:
             return []
-        if code in (20, 130) and (hit or self.faults) and self.failed_in_a_row < MOST_FAILURES:
+        # What broke in one run may be found in the next one, and then be mended: but not run after run.
+        if code in (20, 130) and (hit or hits or self.faults()) and self.failed_in_a_row < MOST_FAILURES:
             return []
         return [f"exit code {code} in {run.phase()}: {run.why()} (the last blow: {hits[-1] if hits else 'none'})"]
