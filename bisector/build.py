@@ -10,12 +10,12 @@ from __future__ import annotations
 import os
 import re
 import shutil
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from bisector import buildlog, kconfig
+from bisector import buildlog, kconfig, trust
+from bisector import keep as keeping
 from bisector.arches import Architecture
 from bisector.errors import HostError
 from bisector.host import elf, process
@@ -30,7 +30,6 @@ _REPRODUCIBLE = {
 # Where tinyconfig's result is kept, to tell what the fragments changed. Not `tiny.config`: that is the name of
 # a make target which tinyconfig calls, and a file of that name would make it "up to date", silently.
 TINY = "tinyconfig.result"
-MARK = ".bisector-builds-here"
 # Seconds: a clean build of the tiny kernel takes 3 to 6 minutes on two cores; defconfig's hours are not ours.
 CONFIG_SECONDS, BUILD_SECONDS = 600.0, 4 * 3600.0
 # One object, as kbuild says it: "  CC      kernel/fork.o".
@@ -56,6 +55,10 @@ class Recipe:
         if self.llvm:
             return "clang" + (self.llvm if self.llvm.startswith("-") else "")
         return f"{self.cross_compile}gcc"
+
+    def made_by(self) -> tuple[str, ...]:
+        """Return what tells one compiler's objects from another's, its program first."""
+        return (self.compiler(), self.architecture.name, self.cross_compile, self.llvm)
 
     def make(self, tree: Path, objects: Path, *targets: str) -> list[str]:
         """Return make's argv for these targets."""
@@ -112,14 +115,16 @@ def kernel(
     into: Path,
     log: Path,
     on_object: Callable[[int], None],
+    clean: bool = False,
 ) -> Kernel | BrokenBuild:
     """Build the commit that is checked out in `tree`; keep image, System.map and .config below `into`.
 
     A failure is the commit's only if it happens twice, with the same first error. `on_object` is told how
-    many objects were made so far. Raises HostError if our machine failed.
+    many objects were made so far; `clean` says that `objects` was empty, and is noted with the kernel. Raises
+    HostError if our machine failed.
     """
     log.unlink(missing_ok=True)
-    with _whole(objects):
+    with trust.building(objects):
         first = _attempt(recipe, commit, tree, objects, log, recipe.jobs, on_object)
         if isinstance(first, BrokenBuild) and not first.because.startswith("CONFIG_"):
             second = _attempt(recipe, commit, tree, objects, log, 1, on_object)
@@ -128,30 +133,7 @@ def kernel(
                 raise HostError(
                     f"make failed ({first.because}), and with one job it said: {said}", f"see {log}", transient=True
                 )
-    return first or _kept(recipe, commit, objects, into)
-
-
-@contextmanager
-def _whole(objects: Path) -> Iterator[None]:
-    """Mark that make is writing objects, and empty the directory if the mark is still there from before.
-
-    make deletes what it was writing when it is ended by a signal, but not when the power goes.
-    """
-    mark = objects / MARK
-    if mark.exists():
-        emptied(objects)
-    mark.touch()
-    try:
-        yield
-    finally:
-        # Also after an error: process.run has ended make in order. Only our own death leaves the mark.
-        mark.unlink(missing_ok=True)
-
-
-def emptied(objects: Path) -> None:
-    """Make the object directory empty."""
-    shutil.rmtree(objects, ignore_errors=True)
-    objects.mkdir(parents=True, exist_ok=True)
+    return first or _kept(recipe, commit, objects, into, clean)
 
 
 def _attempt(
@@ -184,7 +166,7 @@ def _attempt(
     if done.code != 0:
         return broken(commit, log, tree, begin)
     if buildlog.skewed(_lines(log, begin)):
-        emptied(objects)
+        trust.emptied(objects)
         raise HostError(
             "make found files that are newer than this machine's clock",
             "the objects were thrown away; set the clock, then resume",
@@ -193,25 +175,14 @@ def _attempt(
     return None
 
 
-def _kept(recipe: Recipe, commit: Commit, objects: Path, into: Path) -> Kernel | BrokenBuild:
+def _kept(recipe: Recipe, commit: Commit, objects: Path, into: Path, clean: bool) -> Kernel | BrokenBuild:
     """Copy what make left to the session: the next build overwrites it."""
     image = objects / recipe.architecture.image_path
     build_id = elf.build_id(objects / "vmlinux") if (objects / "vmlinux").exists() else None
     if not image.exists() or build_id is None:
         lacking = recipe.architecture.image_path if not image.exists() else "build id in vmlinux"
         return BrokenBuild(commit.id, f"make succeeded, but there is no {lacking}")
-    part = into.with_name(f"{into.name}.part")
-    shutil.rmtree(part, ignore_errors=True)
-    part.mkdir(parents=True)
-    try:
-        for source in (image, objects / "System.map", objects / ".config", objects / TINY):
-            if source.exists():
-                shutil.copyfile(source, part / source.name.lstrip("."))
-    except OSError as error:
-        raise HostError(f"cannot keep the kernel: {error}", "make room, then resume") from error
-    shutil.rmtree(into, ignore_errors=True)
-    part.rename(into)
-    return Kernel(
+    kernel = Kernel(
         commit=commit.id,
         image=str(into / image.name),
         system_map=str(into / "System.map"),
@@ -219,6 +190,9 @@ def _kept(recipe: Recipe, commit: Commit, objects: Path, into: Path) -> Kernel |
         config=str(into / "config"),
         compiler=recipe.compiler(),
     )
+    sources = [path for path in (image, objects / "System.map", objects / ".config", objects / TINY) if path.exists()]
+    keeping.keep(kernel, sources, clean=clean)
+    return kernel
 
 
 def _lines(log: Path, begin: int) -> list[str]:

@@ -11,13 +11,13 @@ import fcntl
 import hashlib
 import os
 import re
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from bisector.errors import HostError, UserError
+from bisector.host import disk
 from bisector.host.repository import Repository
 from bisector.model import Commit
 
@@ -53,20 +53,37 @@ def workspace(repository: Repository, state: Path, commit: Commit) -> Iterator[W
 
 def _opened(repository: Repository, place: Path, commit: Commit) -> Workspace:
     tree, objects = place / "tree", place / "objects"
+    _begun_under_this_boot(place)
+    for unfinished in (place / "clean", *place.glob("*.gone"), *place.glob("*.part")):
+        disk.remove(unfinished)
     objects.mkdir(exist_ok=True)
     try:
-        git = Repository(tree)
+        git = Repository(tree, ours=True)
         if git.path != tree.resolve() or git.common_dir != repository.common_dir:
             raise UserError("not ours")
     except UserError:
         # Not there yet, or its registration, its directory or its whole repository was lost or made anew.
-        shutil.rmtree(tree, ignore_errors=True)
+        disk.discard(tree)
         repository.add_worktree(tree, commit)
-        git = Repository(tree)
+        git = Repository(tree, ours=True)
         if git.path != tree.resolve():
             raise HostError(f"git made no worktree at {tree}") from None
     git.break_own_locks()
     return Workspace(tree, objects, git)
+
+
+def _begun_under_this_boot(place: Path) -> None:
+    """Throw away what was written before our machine's last start.
+
+    Sources and objects are not synced to the disk: after a power cut one of them may be empty or older than its
+    time stamp says, and nothing shows it. Once after each start everything is made anew, which costs a minute.
+    """
+    stamp, now = place / "boot-id", disk.boot_id().encode()
+    if stamp.exists() and stamp.read_bytes() == now:
+        return
+    for old in ("objects", "tree"):
+        disk.discard(place / old)
+    disk.write(stamp, now)
 
 
 def check_out(place: Workspace, commit: Commit) -> None:
@@ -75,5 +92,23 @@ def check_out(place: Workspace, commit: Commit) -> None:
     The removal costs 0.13 s on a kernel tree; without it one commit's Makefile could write a header that all
     later commits find. Raises HostError.
     """
-    place.git.check_out(commit)
-    place.git.sweep()
+    if not (place.tree / ".git").is_file():
+        raise HostError(f"the worktree {place.tree} is gone", "bisector resume makes it anew")
+    try:
+        place.git.check_out(commit)
+        place.git.sweep()
+    except HostError as error:
+        if error.transient:
+            # A lock in our own worktree, and git of ours runs one at a time: a killed one left it.
+            place.git.break_own_locks()
+        raise
+
+
+def require_whole(place: Workspace, commit: Commit) -> None:
+    """Raise HostError if the tree's files are not the commit's any more: make then failed by our machine's fault."""
+    if not (place.tree / ".git").is_file() or place.git.lacks(commit):
+        raise HostError(
+            f"somebody changed the worktree {place.tree} while make ran",
+            "leave it alone, then resume",
+            transient=True,
+        )

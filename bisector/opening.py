@@ -132,4 +132,6 @@ def bench(
     except OSError as error:
         raise HostError(f"cannot write to {directory}: {error.strerror}", "make room, then resume") from error
     with checkout.workspace(repository, state, commit) as place:
-        yield Bench(directory, place, made, vm, settings.limits, program, warn)
+        made_ready = Bench(directory, place, made, vm, settings.limits, program, warn)
+        made_ready.sweep()
+        yield made_ready

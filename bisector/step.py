@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -12,9 +11,10 @@ from typing import TypeVar
 
 import tenacity
 
-from bisector import boot, build, checkout, probe, verdict
+from bisector import boot, build, checkout, keep, probe, trust, verdict
 from bisector.errors import HostError
 from bisector.guest import initramfs
+from bisector.host import disk
 from bisector.model import (
     BrokenBuild,
     Commit,
@@ -32,6 +32,8 @@ from bisector.model import (
 # Our machine's passing failures only: three tries, 1 s and then 4 s apart.
 ATTEMPTS, FIRST_WAIT, LAST_WAIT = 3, 1.0, 8.0
 
+# The initramfs of one boot, in the session's directory while the boot lasts.
+ARCHIVE = "initramfs.cpio"
 # Told the phase by name, and the objects compiled so far.
 Tell = Callable[[str, int], None]
 T = TypeVar("T")
@@ -41,8 +43,8 @@ T = TypeVar("T")
 class Bench:
     """All that a step needs, the same for every step of a session.
 
-    `directory`: the session's own; kernels and logs are kept there. `known`: what was built before, so
-    that testing a commit again boots the same kernel and builds nothing.
+    `directory`: the session's own; kernels and logs are kept there. `known`: what was made of each commit
+    before; the kernel's files are looked for where they were kept.
     """
 
     directory: Path
@@ -53,6 +55,15 @@ class Bench:
     probe: bytes
     warn: Callable[[str], None]
     known: dict[str, Kernel | BrokenBuild] = field(default_factory=dict)
+
+    def kept(self, commit: Commit) -> Path:
+        """Return the directory of the commit's kernel."""
+        return self.directory / "kernels" / commit.short
+
+    def sweep(self) -> None:
+        """Remove what a killed session left half-written; only the session's holder may call."""
+        keep.sweep(self.directory / "kernels")
+        disk.remove(self.directory / ARCHIVE)
 
     def log(self, commit: Commit, what: str) -> Path:
         """Return a log file's path that is not in use yet, for builds the same path each time."""
@@ -74,7 +85,7 @@ def take(
     `clean`: build it once more from nothing; what was built before must have been the very same kernel.
     """
     started = time.monotonic()
-    made, checked_out, built = _made_clean(bench, commit, tell) if clean else _made(bench, commit, tell)
+    made, checked_out, built = _made(bench, commit, tell, clean=clean)
     logs = [str(path) for path in [bench.directory / "logs" / f"{commit.short}.build.log"] if path.exists()]
     if isinstance(made, BrokenBuild):
         found, because = verdict.judge_build(made)
@@ -82,7 +93,7 @@ def take(
         return Step(commit, purpose, found if question else None, because, spent, broken=made, logs=tuple(logs))
     tell("booting", 0)
     console = bench.log(commit, "console")
-    transcript = _retrying(bench, lambda: _booted(bench, made, console))
+    transcript = retrying(bench.warn, lambda: _booted(bench, made, console))
     observation = probe.read(transcript)
     _same_kernel(made, observation, console)
     judged, because = _judge(observation, question)
@@ -99,63 +110,79 @@ def take(
     )
 
 
-def _made(bench: Bench, commit: Commit, tell: Tell) -> tuple[Kernel | BrokenBuild, float, float]:
-    """Return the commit's kernel, and the seconds for checkout and build: none if it was made before."""
-    kept = bench.known.get(commit.id)
-    if isinstance(kept, BrokenBuild) or (kept is not None and Path(kept.image).exists()):
-        return kept, 0.0, 0.0
-    return _make(bench, commit, tell, bench.workspace.objects)
+def _made(bench: Bench, commit: Commit, tell: Tell, *, clean: bool) -> tuple[Kernel | BrokenBuild, float, float]:
+    """Return the commit's kernel, and the seconds for checkout and build: none if it was made before.
 
-
-def _made_clean(bench: Bench, commit: Commit, tell: Tell) -> tuple[Kernel | BrokenBuild, float, float]:
-    """Build the commit from nothing and compare. An incremental build that went wrong ends here, not in a name.
-
-    Builds are the same bit for bit, so whatever spoiled the objects (a clock that was set back, a power cut,
-    another program in the directory) shows in the build id.
+    `clean`: from nothing. An incremental build that went wrong ends there, not in a name: builds are the same
+    bit for bit, so whatever spoiled the objects (a clock that was set back, a power cut, another program in the
+    directory) shows in the build id.
     """
     before = bench.known.get(commit.id)
     if isinstance(before, BrokenBuild):
         return before, 0.0, 0.0
-    nothing = bench.workspace.objects.with_name("clean")
-    build.emptied(nothing)
-    made, checked_out, built = _make(bench, commit, tell, nothing)
-    shutil.rmtree(nothing, ignore_errors=True)
+    made: Kernel | BrokenBuild | None = keep.kept(bench.kept(commit), commit.id, clean=clean)
+    checked_out = built = 0.0
+    if made is None:
+        if before is not None and not clean:
+            bench.warn(f"the kernel that was kept of {commit.short} is gone or spoiled: building it again")
+        made, checked_out, built = _make(bench, commit, tell, clean)
     if before is not None and (isinstance(made, BrokenBuild) or made.build_id != before.build_id):
-        build.emptied(bench.workspace.objects)
+        trust.emptied(bench.workspace.objects)
+        disk.discard(bench.kept(commit))
+        how = "built from nothing" if clean else "built again"
         raise HostError(
-            f"{commit.short} built from nothing is not the kernel that was built in the search",
-            "something spoiled the objects or the kept kernel; they were thrown away: start a new session",
+            f"{commit.short} {how} is not the kernel that was built before",
+            "something spoiled the objects or the kept kernel; they were thrown away: bisector start --new-session",
         )
+    bench.known[commit.id] = made
     return made, checked_out, built
 
 
-def _make(bench: Bench, commit: Commit, tell: Tell, objects: Path) -> tuple[Kernel | BrokenBuild, float, float]:
-    started = time.monotonic()
-    tell("checking out", 0)
-    _retrying(bench, lambda: checkout.check_out(bench.workspace, commit))
-    checked_out = time.monotonic()
-    tell("building", 0)
-    made = _retrying(bench, lambda: _built(bench, commit, tell, objects))
-    bench.known[commit.id] = made
-    return made, checked_out - started, time.monotonic() - checked_out
+def _make(bench: Bench, commit: Commit, tell: Tell, clean: bool) -> tuple[Kernel | BrokenBuild, float, float]:
+    objects = bench.workspace.objects.with_name("clean") if clean else bench.workspace.objects
+    checked_out = began = 0.0
+
+    def attempt() -> Kernel | BrokenBuild:
+        # Both together: where somebody took the sources away from make, a new checkout helps and make alone does not.
+        nonlocal checked_out, began
+        started = time.monotonic()
+        tell("checking out", 0)
+        if clean:
+            trust.emptied(objects)
+        if why := trust.prepare(objects, bench.recipe.made_by()):
+            bench.warn(f"the objects were thrown away: {why}")
+        checkout.check_out(bench.workspace, commit)
+        checked_out, began = time.monotonic() - started, time.monotonic()
+        tell("building", 0)
+        return _built(bench, commit, tell, objects, clean)
+
+    made = retrying(bench.warn, attempt)
+    built = time.monotonic() - began
+    if clean:
+        disk.discard(objects)
+    return made, checked_out, built
 
 
-def _built(bench: Bench, commit: Commit, tell: Tell, objects: Path) -> Kernel | BrokenBuild:
-    return build.kernel(
+def _built(bench: Bench, commit: Commit, tell: Tell, objects: Path, clean: bool) -> Kernel | BrokenBuild:
+    made = build.kernel(
         bench.recipe,
         commit,
         tree=bench.workspace.tree,
         objects=objects,
-        into=bench.directory / "kernels" / commit.short,
+        into=bench.kept(commit),
         log=bench.log(commit, "build"),
-        on_object=lambda made: tell("building", made),
+        on_object=lambda count: tell("building", count),
+        clean=clean,
     )
+    if isinstance(made, BrokenBuild):
+        checkout.require_whole(bench.workspace, commit)
+    return made
 
 
 def _booted(bench: Bench, kernel: Kernel, log: Path) -> Transcript:
     """Boot once under a fresh nonce."""
     nonce = initramfs.nonce()
-    archive = bench.directory / "initramfs.cpio"
+    archive = bench.directory / ARCHIVE
     try:
         archive.write_bytes(initramfs.archive(bench.probe, nonce))
     except OSError as error:
@@ -182,16 +209,23 @@ def _judge(observation: Observation, question: Question | None) -> tuple[Verdict
     return None, "boot and probe complete" if outcome.word == "OK" else f"boot: {outcome}"
 
 
-def _retrying(bench: Bench, call: Callable[[], T]) -> T:
-    """Call, and again after a wait if our machine failed in a way that may pass."""
-    retrying = tenacity.Retrying(
+def retrying(warn: Callable[[str], None], call: Callable[[], T]) -> T:
+    """Call, and again after a wait if our machine failed in a way that may pass.
+
+    What still fails then is raised as lasting: whoever called us must not try it as many times again.
+    """
+    trying = tenacity.Retrying(
         stop=tenacity.stop_after_attempt(ATTEMPTS),
         wait=tenacity.wait_exponential(multiplier=FIRST_WAIT, exp_base=4, max=LAST_WAIT),
         retry=tenacity.retry_if_exception(lambda error: isinstance(error, HostError) and error.transient),
-        before_sleep=lambda state: bench.warn(f"our machine failed, trying again: {_failure(state)}"),
+        before_sleep=lambda state: warn(f"our machine failed, trying again: {_failure(state)}"),
         reraise=True,
     )
-    return retrying(call)
+    try:
+        return trying(call)
+    except HostError as error:
+        error.transient = False
+        raise
 
 
 def _failure(state: tenacity.RetryCallState) -> str:

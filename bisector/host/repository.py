@@ -59,9 +59,10 @@ def forget_callers_git() -> None:
         del os.environ[key]
 
 
-def environment() -> dict[str, str]:
-    """Return the environment for a git that is run as a process of its own."""
-    return dict(os.environ) | _ENVIRONMENT
+def environment(worktree: Path | None = None) -> dict[str, str]:
+    """Return the environment for a git that is run as a process of its own, in a worktree of ours if one is given."""
+    fence = {"GIT_CEILING_DIRECTORIES": str(worktree.parent)} if worktree else {}
+    return dict(os.environ) | _ENVIRONMENT | fence
 
 
 @contextmanager
@@ -76,12 +77,17 @@ def _failing_as_ours() -> Iterator[None]:
 
 
 class Repository:
-    """One git repository: the user's, or a worktree of ours."""
+    """One git repository: the user's, or a worktree of ours.
 
-    def __init__(self, path: Path) -> None:
+    `ours`: git then stays in the worktree. Where its `.git` was lost, git would look for one above it, and
+    might check out and clean a repository of the user's that the state directory lies in.
+    """
+
+    def __init__(self, path: Path, *, ours: bool = False) -> None:
+        self._fence = {"GIT_CEILING_DIRECTORIES": str(path.parent)} if ours else {}
         process.require("git")
         try:
-            self._repo = git.Repo(path, search_parent_directories=True)
+            self._repo = git.Repo(path, search_parent_directories=not ours)
         except (git.InvalidGitRepositoryError, git.NoSuchPathError) as error:
             raise UserError(f"{path} is not a git repository", "--repo names a kernel tree under git") from error
         self.common_dir = Path(self._repo.common_dir).resolve()
@@ -92,7 +98,7 @@ class Repository:
             self._repo.git.execute(
                 # A git that outlived us would check out under the feet of the next session.
                 ["setpriv", "--pdeathsig", "KILL", "--", "git", *words],
-                env=_ENVIRONMENT,
+                env=_ENVIRONMENT | self._fence,
                 stdout_as_string=True,
                 kill_after_timeout=SECONDS,
             )
@@ -180,6 +186,16 @@ class Repository:
         """Make this worktree's tracked files those of the commit, whatever a killed checkout left of them."""
         with _failing_as_ours():
             self._git("checkout", "--quiet", "--force", "--detach", commit.id)
+
+    def lacks(self, commit: Commit) -> bool:
+        """Tell whether HEAD is not the commit any more, or one of its files is not there.
+
+        What else a file holds is not looked at: a commit's own Makefile may write to its sources.
+        """
+        try:
+            return self._git("rev-parse", "--verify", "HEAD") != commit.id or bool(self._git("ls-files", "--deleted"))
+        except (git.GitCommandError, OSError):
+            return True
 
     def sweep(self) -> None:
         """Remove whatever in this worktree git does not track, ignored or not."""

@@ -47,7 +47,7 @@ def run(tree: Repository, answer: Answer, log: Path) -> None:
             running = subprocess.Popen(
                 process.bound_to_us(["git", "bisect", "run", "sh", "-c", shell_line(theirs.fileno())]),
                 cwd=tree.path,
-                env=environment(),
+                env=environment(tree.path),
                 stdin=subprocess.DEVNULL,
                 stdout=sink,
                 stderr=sink,

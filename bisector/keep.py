@@ -1,0 +1,87 @@
+"""Which kernels are finished and whole? A directory a kernel, with a manifest that says so.
+
+A kernel is finished when its manifest is on the disk: a session that is killed between build and boot, or in
+the middle of a boot, builds nothing again. What a power cut or another program did to a file shows in its
+digest, which is looked at before each boot: a spoiled kernel is built again, never booted.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from bisector.host import disk
+from bisector.model import Kernel
+
+MANIFEST, SHAPE = "manifest.json", 1
+
+
+def keep(kernel: Kernel, sources: Sequence[Path], *, clean: bool) -> None:
+    """Copy the files to where `kernel` says that they are, with a manifest. Raises HostError.
+
+    `clean`: built from nothing, for the certification. The same kernel is kept already then, bit for bit, and
+    stays where it is: only its manifest is written anew.
+    """
+    into = Path(kernel.image).parent
+    part = into.with_name(f"{into.name}.part")
+    disk.remove(part)
+    with disk.writing(into):
+        part.mkdir(parents=True)
+        disk.settle(into.parent.parent)
+        for source in sources:
+            copied = part / source.name.lstrip(".")
+            shutil.copyfile(source, copied)
+            disk.settle(copied)
+        files = {path.name: disk.digest(path) for path in sorted(part.iterdir())}
+        made = {"shape": SHAPE, "clean": clean, "kernel": asdict(kernel), "files": files}
+        manifest = json.dumps(made, indent=1).encode() + b"\n"
+        before = _manifest(into)
+        if before is not None and before["files"] == files and _whole(into, before):
+            disk.write(into / MANIFEST, manifest)
+            disk.remove(part)
+            return
+        disk.write(part / MANIFEST, manifest)
+        disk.discard(into)
+        part.rename(into)
+        disk.settle(into.parent)
+
+
+def kept(into: Path, commit_id: str, *, clean: bool = False) -> Kernel | None:
+    """Return the whole kernel that is kept in `into` for this commit, None if there is none.
+
+    `clean`: only one that was built from nothing.
+    """
+    made = _manifest(into)
+    if made is None or made["kernel"]["commit"] != commit_id or (clean and not made["clean"]):
+        return None
+    return Kernel(**made["kernel"]) if _whole(into, made) else None
+
+
+def sweep(home: Path) -> None:
+    """Remove what a killed session left unfinished."""
+    for path in [*home.glob("*.part"), *home.glob("*.gone"), *home.glob(f"*/{MANIFEST}.part")]:
+        disk.remove(path)
+
+
+def _manifest(into: Path) -> dict[str, Any] | None:
+    """Read a manifest; None if there is none, or none of ours."""
+    try:
+        made = json.loads((into / MANIFEST).read_bytes())
+        if made["shape"] != SHAPE or not isinstance(made["files"], dict):
+            return None
+        kernel = Kernel(**made["kernel"])
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return None
+    # It says where it was written: a copied or moved directory is not meant.
+    return made if Path(kernel.image).parent == into and isinstance(made["clean"], bool) else None
+
+
+def _whole(into: Path, made: dict[str, Any]) -> bool:
+    try:
+        return all(disk.digest(into / name) == wanted for name, wanted in made["files"].items())
+    except OSError:
+        return False

@@ -1,0 +1,78 @@
+"""May make trust the objects that it finds? make goes by time stamps alone, and some things do not show in them."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from bisector.errors import HostError
+from bisector.host import disk, process
+
+MARK, MADE_BY = ".bisector-builds-here", ".bisector-made-by"
+
+
+@contextmanager
+def building(objects: Path) -> Iterator[None]:
+    """Mark that make is writing objects; the mark goes when make has ended by itself, and with nothing else.
+
+    After anything else (our death, a signal, a killed compiler, a full disk) an object may be torn and look up
+    to date, so the next build begins from nothing: with ccache that is half a minute.
+    """
+    mark = objects / MARK
+    with disk.writing(mark):
+        objects.mkdir(parents=True, exist_ok=True)
+        mark.touch()
+        # Before make writes anything: a mark that the power took with it would leave the objects trusted.
+        disk.settle(mark)
+        disk.settle(objects)
+    yield
+    if not mark.exists():
+        # make then fails in as many words as it has files, and none of them is the commit's fault.
+        raise HostError(f"{objects} was taken away while make ran", "resume builds it again", transient=True)
+    mark.unlink()
+
+
+def prepare(objects: Path, made_by: Sequence[str]) -> str:
+    """Empty the object directory if make must not trust it; return why, "" if it may. Call before the checkout.
+
+    `made_by`: the words that name the compiler; its version is asked for here. An object that is newer than now
+    (a clock that was set back) is held for up to date although the checkout that follows changes its source.
+    """
+    maker = "\n".join((*made_by, process.output([made_by[0], "--version"])))
+    stamp = objects / MADE_BY
+    with disk.writing(objects):
+        objects.mkdir(parents=True, exist_ok=True)
+        why = ""
+        if (objects / MARK).exists():
+            why = "the last build was broken off"
+        elif (stamp.read_text(errors="replace") if stamp.exists() else None) != maker and any(objects.iterdir()):
+            why = "another compiler made them"
+        elif _newest(objects) > time.time():
+            why = "they are newer than this machine's clock"
+    if why:
+        emptied(objects)
+    if not stamp.exists():
+        disk.write(stamp, maker.encode())
+    return why
+
+
+def _newest(place: Path) -> float:
+    """Return the latest time stamp below a directory: 30 ms for a kernel's objects."""
+    newest, left = 0.0, [str(place)]
+    while left:
+        with os.scandir(left.pop()) as entries:
+            for entry in entries:
+                newest = max(newest, entry.stat(follow_symlinks=False).st_mtime)
+                if entry.is_dir(follow_symlinks=False):
+                    left.append(entry.path)
+    return newest
+
+
+def emptied(objects: Path) -> None:
+    """Make the object directory empty, all at once: half of it must never look like the whole."""
+    disk.discard(objects)
+    with disk.writing(objects):
+        objects.mkdir(parents=True)
