@@ -37,6 +37,8 @@ class Stopping:
         if spent > processes.GRACE:
             who = f"; still there: {', '.join(map(str, remaining))}" if remaining else ""
             self.record.failures.append(f"{said}: still runs {spent:.1f} s later{who}")
+            processes.cut_power()
+            return number.name
         if wait(run, 1):
             self.record.failures += self._end(run, number, said, began)
         return number.name

@@ -78,12 +78,13 @@ def drawn(intervals: Sequence[Interval], number: int, random: Random) -> list[Mo
     return [moment for _, moment in sorted(chosen, key=lambda one: one[0])]
 
 
-def wait_for_next(run: Run, moments: list[Moment]) -> bool:
+def wait_for_next(run: Run, moments: list[Moment], seconds: float) -> bool:
     """Wait for the first of the moments that this run comes to, and take it and those before it off the list.
 
-    False if the run ended before: they are then the next run's.
+    False if the run ended before (they are then the next run's) or hangs.
     """
-    while run.code is None:
+    until = time.monotonic() + seconds
+    while run.code is None and time.monotonic() < until:
         seen = {BEGIN, *map(key, run.events())}
         reached = next((number for number, moment in enumerate(moments) if moment.key in seen), None)
         if reached is not None:

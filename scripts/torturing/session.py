@@ -81,9 +81,12 @@ def journal_of(session: Path | None) -> bytes:
 
 
 def kernels_of(session: Path | None) -> dict[str, dict[str, str]]:
-    """Return the SHA-256 of the kept kernels' files, by commit and name; those that are not whole have dots."""
+    """Return the SHA-256 of the kept kernels' files, by commit and name; those that are not whole have dots.
+
+    Without the manifest, which says where the kernel lies and whether it was built from nothing.
+    """
     homes = sorted((session / "kernels").iterdir()) if session and (session / "kernels").is_dir() else []
-    return {home.name: contents(home) for home in homes if "." not in home.name}
+    return {home.name: contents(home, "manifest.json") for home in homes if "." not in home.name}
 
 
 @dataclass(frozen=True)
@@ -251,7 +254,7 @@ class Driver:
 
     def _strike(self, run: Run, moments: list[Moment], strike: Strike) -> None:
         """Give this run the blows that it lives to see."""
-        while moments and wait_for_next(run, moments):
+        while moments and wait_for_next(run, moments, RUN_SECONDS):
             at = run.phase()
             if (victim := strike(run)) is not None:
                 self.record.hits.append(Hit(victim, at))
