@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from bisector import __version__, journal, opening, reproduce, step
+from bisector import __version__, journal, opening, reproduce, sessions, step
 from bisector.build import TINY
 from bisector.errors import BisectorError, HostError, Interrupted, UserError
 from bisector.events import Concluded, Event, Resumed, Settings, Started, Stopped
+from bisector.host import stopping
 from bisector.host.repository import Repository
 from bisector.journal import Journal, Session
 from bisector.kconfig import difference
@@ -21,28 +23,36 @@ Warn = Callable[[str], None]
 
 
 def start(
-    settings: Settings, old: str, new: str, *, state: Path, emit: Emit, warn: Warn
+    settings: Settings, old: str, new: str, *, state: Path, emit: Emit, warn: Warn, new_session: bool = False
 ) -> tuple[Session, Conclusion]:
-    """Run a whole bisection; return the session and its answer. Raises UserError, HostError, Interrupted."""
+    """Run a whole bisection; return the session and its answer. Raises UserError, HostError, Interrupted.
+
+    A session of the same ends and settings that has no answer yet is gone on with, unless it shall be a new one.
+    """
     repository = Repository(Path(settings.repo))
     ends = repository.commit(old), repository.commit(new)
     _check_ends(repository, *ends)
     opening.machine(settings)
     opening.require_plain(state)
-    versions = opening.versions(settings)
-    name = opening.new_name()
     started = Started(
-        session=name,
+        session=opening.new_name(),
         bisector=__version__,
         old=ends[0],
         new=ends[1],
         settings=settings,
-        versions=versions,
+        versions=opening.versions(settings),
         caveat=opening.CAVEAT[settings.accel],
     )
-    book = journal.create(sessions_home(state) / name, started)
-    emit(book.session.started)
-    return book.session, _work(book, repository, state, emit, warn)
+    with ExitStack() as stack:
+        with journal.choosing(sessions.home(state)):
+            # Two equal lines at the same moment: one looks, begins and holds; then the other looks.
+            found = None if new_session else sessions.unfinished(state, started, warn)
+            book = Journal(found) if found else journal.create(sessions.home(state) / started.session, started)
+            stack.enter_context(_held(book.session, state))
+        if found:
+            warn(f"going on with session {found.name}, which has no answer yet (--new-session begins another)")
+        emit(book.session.started)
+        return book.session, _work(book, repository, state, emit, warn, resumed=found is not None)
 
 
 def resume(session: Session, *, state: Path, emit: Emit, warn: Warn) -> Conclusion:
@@ -51,42 +61,45 @@ def resume(session: Session, *, state: Path, emit: Emit, warn: Warn) -> Conclusi
         emit(Concluded(conclusion=session.conclusion, at=session.last))
         return session.conclusion
     repository = Repository(Path(session.started.settings.repo))
-    book = Journal(session)
-    return _work(book, repository, state, emit, warn, resumed=True)
+    with _held(session, state):
+        return _work(Journal(session), repository, state, emit, warn, resumed=True)
+
+
+@contextmanager
+def _held(session: Session, state: Path) -> Iterator[None]:
+    with journal.held(session.directory):
+        stopping.go_on_with(opening.to_go_on(state, f"resume {session.name}") + " goes on where it stopped")
+        yield
 
 
 def _work(
     book: Journal, repository: Repository, state: Path, emit: Emit, warn: Warn, *, resumed: bool = False
 ) -> Conclusion:
-    """Sit at the session until it ends or stops; a stop is written down with its reason."""
+    """Sit at the session, which is held, until it ends or stops; a stop is written down with its reason."""
     session = book.session
-    with journal.held(session.directory):
-        try:
-            if resumed:
-                # Whoever held it until now may have gone on, or have come to the end.
-                session.catch_up(journal.read(session.directory))
-                _same_programs(session)
-                emit(book.append(Resumed(bisector=__version__)))
-            started = session.started
-            with opening.bench(started.settings, session.directory, state, started.new, warn) as bench:
-                return Bisection(book, repository, bench, emit).proceed()
-        except OSError as error:
-            failure = _as_host_error(error)
-            _note_stop(book, Stopped(why="failed", message=failure.message, hint=failure.hint), emit)
-            raise failure from error
-        except BisectorError as error:
-            why = "interrupted" if isinstance(error, Interrupted) else "failed"
-            _note_stop(book, Stopped(why=why, message=error.message, hint=error.hint), emit)
-            raise
-
-
-def _same_programs(session: Session) -> None:
-    """Refuse to go on with another compiler or QEMU: two halves of a search would not be comparable."""
-    now = opening.versions(session.started.settings)
-    for name in ("compiler", "qemu"):
-        before = session.started.versions.get(name)
-        if now[name] != before:
-            raise UserError(f"the {name} is now {now[name]}, the session began with {before}", "start a new session")
+    try:
+        if resumed:
+            # Whoever held it until now may have gone on, or have come to the end.
+            session.catch_up(journal.read(session.directory))
+            if changed := sessions.changed(session.started, opening.versions(session.started.settings)):
+                raise UserError(changed, "bisector start --new-session begins anew")
+            if session.spoiled:
+                numbers = ", ".join(map(str, session.spoiled))
+                warn(f"journal: lines {numbers} cannot be read and are left out")
+            emit(book.append(Resumed(bisector=__version__)))
+        started = session.started
+        with opening.bench(started.settings, session.directory, state, started.new, warn) as bench:
+            return Bisection(book, repository, bench, emit).proceed()
+    except OSError as error:
+        failure = _as_host_error(error)
+        _note_stop(book, Stopped(why="failed", message=failure.message, hint=failure.hint), emit)
+        raise failure from error
+    except BisectorError as error:
+        _note_stop(book, Stopped(why="failed", message=error.message, hint=error.hint), emit)
+        raise
+    except Interrupted as error:
+        _note_stop(book, Stopped(why="interrupted", message=error.message, hint=error.hint), emit)
+        raise
 
 
 def _as_host_error(error: OSError) -> HostError:
@@ -121,51 +134,25 @@ def _check_ends(repository: Repository, old: Commit, new: Commit) -> None:
 
 def test(
     settings: Settings, revisions: Sequence[str], *, state: Path, tell: Callable[[Commit, str, int], None], warn: Warn
-) -> list[Step]:
-    """Build, boot and probe each revision once, without a session."""
+) -> Iterator[Step]:
+    """Build, boot and probe each revision once, without a session; yield each step when it is taken."""
     repository = Repository(Path(settings.repo))
     commits = [repository.commit(revision) for revision in revisions]
     opening.machine(settings)
     opening.require_plain(state)
     opening.versions(settings)
+    stopping.go_on_with("what was found stands above; run it again for the rest")
     directory = state / "tests" / opening.new_name()
     try:
         with opening.bench(settings, directory, state, commits[0], warn) as bench:
-            return [_tested(bench, commit, tell) for commit in commits]
+            for commit in commits:
+                yield _tested(bench, commit, tell)
     except OSError as error:
         raise _as_host_error(error) from error
 
 
 def _tested(bench: step.Bench, commit: Commit, tell: Callable[[Commit, str, int], None]) -> Step:
     return step.take(bench, commit, Purpose.TEST, None, lambda phase, made: tell(commit, phase, made))
-
-
-# -- sessions on the disk ------------------------------------------------------------------------------
-
-
-def sessions_home(state: Path) -> Path:
-    """Return the directory of the sessions."""
-    return state / "sessions"
-
-
-def session_names(state: Path) -> list[str]:
-    """Return all sessions' names, the newest last."""
-    home = sessions_home(state)
-    return sorted(path.parent.name for path in home.glob(f"*/{journal.NAME}")) if home.is_dir() else []
-
-
-def session(state: Path, prefix: str | None) -> Session:
-    """Read the session with this unique prefix, or the newest. Raises UserError."""
-    names = session_names(state)
-    if not names:
-        raise UserError(f"there is no session in {state}", "bisector start makes one; --state names the directory")
-    if prefix is None:
-        return journal.read(sessions_home(state) / names[-1])
-    fitting = [name for name in names if name == prefix] or [name for name in names if name.startswith(prefix)]
-    if len(fitting) != 1:
-        what = "fits no session" if not fitting else f"fits {len(fitting)} sessions"
-        raise UserError(f"{prefix!r} {what}", "bisector list shows their names")
-    return journal.read(sessions_home(state) / fitting[0])
 
 
 def report(session: Session) -> values.Report:

@@ -13,6 +13,7 @@ from rich.text import Text
 
 from bisector.errors import Interrupted
 from bisector.events import Asked, Concluded, Event, Progress, Resumed, Searching, Started, Tested
+from bisector.host import stopping
 from bisector.model import Step
 from bisector.report import harmless
 
@@ -23,7 +24,7 @@ class _Console(Console):
     """A console whose reader may go: Rich itself would end the process with exit code 1."""
 
     def on_broken_pipe(self) -> None:
-        raise Interrupted("whoever read our output has gone", "bisector resume goes on")
+        raise Interrupted("whoever read our output has gone", stopping.hint())
 
 
 class Display:

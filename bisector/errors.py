@@ -29,5 +29,13 @@ class HostError(BisectorError):
         self.transient = transient
 
 
-class Interrupted(BisectorError):
-    """A person or the system asked us to stop (SIGINT, SIGTERM, SIGHUP). The session can be resumed."""
+class Interrupted(BaseException):
+    """A person or the system asked us to stop (SIGINT, SIGTERM, SIGHUP). The session can be resumed.
+
+    Not an Exception: nobody's `except Exception` may take it for a failure of his own.
+    """
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint

@@ -124,11 +124,11 @@ _decoder = msgspec.json.Decoder(Recorded)
 
 
 class Unreadable(ValueError):
-    """Not one of our events. `newer`: written under a later schema."""
+    """Not one of our events. `newer`, `older`: written under another schema."""
 
-    def __init__(self, why: str, *, newer: bool = False) -> None:
+    def __init__(self, why: str, schema: int = SCHEMA) -> None:
         super().__init__(why)
-        self.newer = newer
+        self.newer, self.older = schema > SCHEMA, 0 < schema < SCHEMA
 
 
 def now() -> str:
@@ -146,17 +146,17 @@ def decode(line: bytes) -> Recorded:
     try:
         event: Recorded = _decoder.decode(line)
     except (msgspec.DecodeError, ValueError, RecursionError) as error:
-        raise Unreadable(str(error), newer=_schema(line) > SCHEMA) from error
+        raise Unreadable(str(error), _schema(line)) from error
     if event.schema > SCHEMA:
         # It fits our types, but may mean something else by them.
-        raise Unreadable(f"schema {event.schema}", newer=True)
+        raise Unreadable(f"schema {event.schema}", event.schema)
     return event
 
 
 def _schema(line: bytes) -> int:
-    """Return the schema's number of a line that we cannot read, 0 if it has none."""
+    """Return the schema's number of a line that we cannot read, ours if it has none."""
     try:
         number = msgspec.json.decode(line, type=dict[str, Any]).get("schema")
     except (msgspec.DecodeError, ValueError, RecursionError):
-        return 0
-    return number if isinstance(number, int) else 0
+        return SCHEMA
+    return number if isinstance(number, int) else SCHEMA

@@ -6,7 +6,7 @@ import fcntl
 import os
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TextIO
@@ -16,6 +16,7 @@ import msgspec
 from bisector import events
 from bisector.errors import HostError, UserError
 from bisector.events import Asked, Concluded, Recorded, Resumed, Searching, Started, Stopped, Tested
+from bisector.host import disk, stopping
 from bisector.model import Conclusion, Question, Step
 
 NAME = "journal.jsonl"
@@ -85,19 +86,26 @@ class Journal:
 
 
 def _write(path: Path, line: bytes) -> None:
-    try:
-        with path.open("ab+") as stream:
-            if stream.tell():
-                # A line that a power cut tore is ended here and skipped by the reader.
-                stream.seek(-1, os.SEEK_END)
-                line = line if stream.read(1) == b"\n" else b"\n" + line
-            stream.write(line + b"\n")
-            stream.flush()
+    """Append the line and wait until it is on the disk; if that fails, the file is as it was.
+
+    A signal waits meanwhile: what was seen in a boot is not lost to a Ctrl-C in the last moment.
+    """
+    with disk.writing(path), stopping.deferred(), path.open("ab+", buffering=0) as stream:
+        size = stream.seek(0, os.SEEK_END)
+        if size:
+            # A line that a power cut tore is ended here and skipped by the reader.
+            stream.seek(-1, os.SEEK_END)
+            line = line if stream.read(1) == b"\n" else b"\n" + line
+        left = memoryview(line + b"\n")
+        try:
+            while left:
+                # A disk that is almost full takes the first bytes and says nothing.
+                left = left[stream.write(left) or 0 :]
             os.fsync(stream.fileno())
-    except OSError as error:
-        raise HostError(
-            f"cannot write {path}: {error.strerror}", "make room or mend the disk, then resume"
-        ) from error
+        except OSError:
+            with suppress(OSError):
+                stream.truncate(size)
+            raise
 
 
 def create(directory: Path, started: Started) -> Journal:
@@ -108,12 +116,20 @@ def create(directory: Path, started: Started) -> Journal:
     except OSError as error:
         raise HostError(f"cannot make {directory}: {error.strerror}", "choose another --state directory") from error
     _write(directory / NAME, events.encode(started))
-    # The entries too: a file that is on the disk under no name is lost with the power.
-    for place in (directory, directory.parent):
-        entry = os.open(place, os.O_RDONLY | os.O_DIRECTORY)
-        os.fsync(entry)
-        os.close(entry)
+    with disk.writing(directory):
+        for place in (directory, directory.parent, directory.parent.parent):
+            disk.settle(place)
     return Journal(Session(directory, started, last=started.at))
+
+
+def begun(directory: Path) -> Started | None:
+    """Return how a session began without reading all of it, None if it cannot be told."""
+    try:
+        with (directory / NAME).open("rb") as stream:
+            event = events.decode(stream.readline())
+    except (OSError, events.Unreadable):
+        return None
+    return event if isinstance(event, Started) else None
 
 
 def read(directory: Path) -> Session:
@@ -131,9 +147,10 @@ def read(directory: Path) -> Session:
         try:
             event = events.decode(line)
         except events.Unreadable as error:
-            if error.newer:
+            if error.newer or error.older:
+                who = "a newer" if error.newer else "an older"
                 raise UserError(
-                    f"{path}, line {number}: written by a newer bisector", "read it with that version"
+                    f"{path}, line {number}: written by {who} bisector", "read it with that version"
                 ) from error
             spoiled.append(number)
             continue
@@ -160,9 +177,9 @@ def is_held(directory: Path) -> bool:
     return False
 
 
-def _locked(lock: TextIO) -> bool:
-    """Take the lock; a `status` that asks whether it is held has it for a moment, so try for half a second."""
-    for _ in range(50):
+def _locked(lock: TextIO, tries: int) -> bool:
+    """Take the lock, trying for so many hundredths of a second: who looks whether it is held has it for a moment."""
+    for _ in range(tries):
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             return True
@@ -175,14 +192,30 @@ def _locked(lock: TextIO) -> bool:
 def held(directory: Path) -> Iterator[None]:
     """Hold the session against a second bisector. Raises UserError that names the holder's process."""
     path = directory / "lock"
-    with path.open("a+") as lock:
-        if not _locked(lock):
+    with disk.writing(path):
+        lock = path.open("a+")
+    with lock:
+        if not _locked(lock, 50):
             lock.seek(0)
             raise UserError(
                 f"session {directory.name} is held by process {lock.read().strip() or '?'}",
                 "wait for it, or end it",
             )
-        lock.truncate(0)
-        lock.write(f"{os.getpid()}\n")
-        lock.flush()
+        with disk.writing(path):
+            lock.truncate(0)
+            lock.write(f"{os.getpid()}\n")
+            lock.flush()
+        yield
+
+
+@contextmanager
+def choosing(home: Path) -> Iterator[None]:
+    """Look for a session and take or begin one, while nobody else does. Raises HostError after ten seconds."""
+    path = home.with_name(f"{home.name}.lock")
+    with disk.writing(path):
+        home.mkdir(parents=True, exist_ok=True, mode=0o700)
+        lock = path.open("a+")
+    with lock:
+        if not _locked(lock, 1000):
+            raise HostError(f"another bisector has held {path} for ten seconds", "wait for it, or end it")
         yield

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import secrets
@@ -95,10 +96,11 @@ def probe_compiler(settings: Settings) -> list[str]:
 
 
 def versions(settings: Settings) -> dict[str, str]:
-    """Return the first line that each program says of its version. Raises HostError if one is missing."""
+    """Return the first line that each program says of its version, and the probe's digest. Raises HostError."""
     made = recipe(settings)
     programs = {"compiler": made.compiler(), "make": "make", "qemu": made.architecture.qemu, "git": "git"}
     said = {name: process.output([program, "--version"]).splitlines()[0] for name, program in programs.items()}
+    said["probe"] = hashlib.sha256(guest.probe(probe_compiler(settings), cache())).hexdigest()[:16]
     return said | {"host": f"{os.uname().sysname} {os.uname().release} {os.uname().machine}"}
 
 
@@ -115,6 +117,13 @@ def new_name() -> str:
     """Return a fresh session name: it sorts by time, and three letters set apart those of one second."""
     letters = "".join(secrets.choice("abcdefghjkmnpqrstuvwxyz") for _ in range(3))
     return f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{letters}"
+
+
+def to_go_on(state: Path, command: str) -> str:
+    """Return the command that a person needs after a stop; it names the state directory, unless it is the usual."""
+    usual = Path(platformdirs.user_state_dir("bisector"))
+    words = ["bisector", *command.split()]
+    return process.printable([*words[:2], *([] if state == usual else ["--state", str(state)]), *words[2:]])
 
 
 @contextmanager

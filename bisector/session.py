@@ -114,9 +114,14 @@ class Bisection:
 
     def _search(self, question: Question, olds: tuple[str, ...]) -> list[str]:
         """Let git search; return the commits that are left: one, or those that untestable ones hide."""
-        tree, new = self.bench.workspace.git, self.session.started.new.id
         if self.session.searching is None:
-            self._record(Searching(commits=len(self.repository.between(olds, new)), olds=olds))
+            commits = len(self.repository.between(olds, self.session.started.new.id))
+            self._record(Searching(commits=commits, olds=olds))
+        # A git or a child of it that was killed: begun again, and told what the journal knows.
+        return step.retrying(self.bench.warn, lambda: self._searched(question, olds))
+
+    def _searched(self, question: Question, olds: tuple[str, ...]) -> list[str]:
+        tree, new = self.bench.workspace.git, self.session.started.new.id
         tree.start_bisection(olds, new)
         for commit, found in self._marks().items():
             tree.mark(commit, found)

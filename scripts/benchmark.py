@@ -18,7 +18,7 @@ from pathlib import Path
 
 from kernel_history import History, make
 
-from bisector import api, boot, opening, probe, verdict
+from bisector import api, boot, opening, probe, sessions, verdict
 from bisector.arches import architecture
 from bisector.events import Event, Searching, Settings, Tested
 from bisector.guest import compile as guest
@@ -145,7 +145,7 @@ def steps(chosen: Settings, history: History, place: Path) -> tuple[list[Pair], 
     state = place / "state"
 
     def session() -> Path:
-        return api.sessions_home(state) / api.session_names(state)[-1]
+        return sessions.home(state) / sessions.names(state)[-1]
 
     hand = ByHand(chosen, place / "hand", session)
 

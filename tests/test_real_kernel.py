@@ -19,7 +19,7 @@ import pytest
 from behaviour_table import BEGIN, END, README, VERSIONS, outcomes, table
 from kernel_history import History, make
 
-from bisector import api
+from bisector import sessions
 from bisector.opening import cache
 from tests.conftest import Ran
 
@@ -115,16 +115,16 @@ def test_a_link_error_names_the_missing_symbol(state: Path) -> None:
 
 def test_every_kernel_of_a_session_has_the_same_configuration(state: Path) -> None:
     # A file named tiny.config in the object directory once made the second configuration differ.
-    for name in api.session_names(state):
-        configs = list((api.sessions_home(state) / name / "kernels").glob("*/config"))
+    for name in sessions.names(state):
+        configs = list((sessions.home(state) / name / "kernels").glob("*/config"))
         assert len(configs) > 2
         assert len({hashlib.sha256(config.read_bytes()).digest() for config in configs}) == 1
 
 
 def test_an_incremental_build_gives_the_image_of_a_clean_one(state: Path, tmp_path: Path) -> None:
     history = story("mended")
-    name = next(name for name in api.session_names(state) if api.session(state, name).started.new.id == history.new)
-    incremental = api.sessions_home(state) / name / "kernels" / history.culprit[:12] / "Image"
+    name = next(name for name in sessions.names(state) if sessions.read(state, name).started.new.id == history.new)
+    incremental = sessions.home(state) / name / "kernels" / history.culprit[:12] / "Image"
     ran = bisector(tmp_path, "test", "--repo", str(REPOSITORY), history.culprit)
     [tested] = ran.lines
     clean = Path(tested["steps"][0]["kernel"]["image"])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 import sys
 import traceback
 from contextlib import suppress
@@ -16,6 +15,7 @@ from bisector.cli.bisecting import resume, start, test
 from bisector.cli.printing import HOST, INTERRUPTED, USER, Printer
 from bisector.cli.reading import doctor_command, list_command, log, report, status
 from bisector.errors import BisectorError, Interrupted, UserError
+from bisector.host import stopping
 from bisector.host.repository import forget_callers_git
 from bisector.report import harmless
 
@@ -43,18 +43,10 @@ for command in (doctor_command, test, start, resume, status, log, list_command, 
     cli.add_command(command)
 
 
-def _interrupt(number: int, _: object) -> None:
-    # Once: a second signal must not interrupt the cleaning up.
-    for wanted in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(wanted, signal.SIG_IGN)
-    raise Interrupted(f"interrupted by {signal.Signals(number).name}", "bisector resume goes on where it stopped")
-
-
 def main() -> None:
     """Run the command line; every family of errors becomes one sentence and one exit code, here."""
     forget_callers_git()
-    for wanted in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(wanted, _interrupt)
+    stopping.listen()
     context: click.Context | None = None
     try:
         # Not cli.main(): click would end the process itself where our output is closed.
@@ -70,8 +62,11 @@ def main() -> None:
         code = _failed(context, error.format_message(), f"{command} --help shows how", USER)
     except BrokenPipeError:
         code = 0  # whoever read what we print has read enough
+    except Interrupted as error:
+        stopping.end_all()
+        _gone(_failed(context, error.message, error.hint, INTERRUPTED))
     except BisectorError as error:
-        code = _failed(context, error.message, error.hint, _code(error))
+        code = _failed(context, error.message, error.hint, USER if isinstance(error, UserError) else HOST)
     except Exception as error:
         traceback.print_exc()
         code = _failed(context, f"bisector itself failed: {error!r}", "please report the lines above", HOST)
@@ -87,10 +82,12 @@ def _leave(code: int) -> NoReturn:
     sys.exit(code)
 
 
-def _code(error: BisectorError) -> int:
-    if isinstance(error, Interrupted):
-        return INTERRUPTED
-    return USER if isinstance(error, UserError) else HOST
+def _gone(code: int) -> NoReturn:
+    """End the process at once: Python would wait for the threads of other packages first."""
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, ValueError):
+            stream.flush()
+    os._exit(code)
 
 
 def _failed(context: click.Context | None, message: str, hint: str, code: int) -> int:

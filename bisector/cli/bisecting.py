@@ -9,12 +9,13 @@ from typing import Any
 
 import click
 
-from bisector import answers, api, events
+from bisector import answers, api, events, sessions
 from bisector.cli.options import building, common, outcome, settings, state_directory
 from bisector.cli.printing import CODES, Printer
 from bisector.display import table
+from bisector.host import disk
 from bisector.journal import Session
-from bisector.model import Commit, Conclusion, Purpose
+from bisector.model import Commit, Conclusion, Purpose, Step
 from bisector.report import harmless
 from bisector.report.markdown import markdown
 from bisector.report.sections import headline
@@ -38,8 +39,9 @@ from bisector.scenarios import BY_NAME, SCENARIOS
 @click.option("--new-outcome", default=None, metavar="OUTCOME", help="What the new end must show.")
 @click.option("--end-boots", type=click.IntRange(1), default=2, show_default=True, help="Boots of each end.")
 @click.option("--confirm-boots", type=click.IntRange(1), default=3, show_default=True, help="Boots that confirm.")
-def start(as_json: bool, state: Path | None, old: str, new: str, **options: Any) -> int:
-    """Bisect from OLD to NEW, in the foreground, to the report."""
+@click.option("--new-session", is_flag=True, help="Begin anew, also where the same session has no answer yet.")
+def start(as_json: bool, state: Path | None, old: str, new: str, new_session: bool, **options: Any) -> int:
+    """Bisect from OLD to NEW, in the foreground, to the report; the same line again goes on after a stop."""
     asked = {key: options[key] for key in ("scenario", "old_outcome", "new_outcome", "end_boots", "confirm_boots")}
     for key in ("old_outcome", "new_outcome"):
         asked[key] = outcome(asked[key], asked["scenario"], f"--{key.replace('_', '-')}")
@@ -52,6 +54,7 @@ def start(as_json: bool, state: Path | None, old: str, new: str, **options: Any)
             state=state_directory(state),
             emit=printer.emit,
             warn=printer.display.say,
+            new_session=new_session,
         )
     finally:
         printer.close()
@@ -59,11 +62,17 @@ def start(as_json: bool, state: Path | None, old: str, new: str, **options: Any)
 
 
 def _ended(session: Session, conclusion: Conclusion, printer: Printer) -> int:
+    """Print the report, and keep it beside the journal: first what was found, then what may go wrong."""
     made = api.report(session)
-    for name, words in (("report.txt", text(made)), ("report.md", markdown(made))):
-        (session.directory / name).write_text(words)
-    (session.directory / "report.json").write_bytes(events.encode(answers.ReportAnswer(report=made)) + b"\n")
-    print(f"\n{text(made)}\nReports: {session.directory}/report.txt, .md, .json", file=printer.people)
+    print(f"\n{text(made)}", file=printer.people)
+    kept = {
+        "report.txt": text(made).encode(errors="backslashreplace"),
+        "report.md": markdown(made).encode(errors="backslashreplace"),
+        "report.json": events.encode(answers.ReportAnswer(report=made)) + b"\n",
+    }
+    for name, words in kept.items():
+        disk.write(session.directory / name, words)
+    print(f"Reports: {session.directory}/report.txt, .md, .json", file=printer.people)
     print(f"\n{harmless.line(headline(made))}.", file=printer.people)
     return CODES[conclusion.kind]
 
@@ -74,7 +83,7 @@ def _ended(session: Session, conclusion: Conclusion, printer: Printer) -> int:
 def resume(as_json: bool, state: Path | None, session: str | None) -> int:
     """Go on with a session that was stopped."""
     printer = Printer(as_json)
-    found = api.session(state_directory(state), session)
+    found = sessions.to_resume(state_directory(state), session, printer.display.say)
     try:
         conclusion = api.resume(found, state=state_directory(state), emit=printer.emit, warn=printer.display.say)
     finally:
@@ -93,21 +102,29 @@ def test(as_json: bool, state: Path | None, revisions: Sequence[str], **options:
     def tell(commit: Commit, phase: str, made: int) -> None:
         printer.display.tell(events.Progress(phase=phase, commit=commit.id, purpose=Purpose.TEST, objects=made))
 
+    steps: list[Step] = []
     try:
-        steps = api.test(
+        for step in api.test(
             settings(options), revisions, state=state_directory(state), tell=tell, warn=printer.display.say
-        )
+        ):
+            steps.append(step)
     finally:
         printer.close()
-    if as_json:
+        # Also before an error: the kernels that were booted cost minutes each.
+        if steps:
+            _told(steps, revisions, printer)
+    return 0
+
+
+def _told(steps: Sequence[Step], revisions: Sequence[str], printer: Printer) -> None:
+    if printer.as_json:
         printer.value(answers.Test(steps=tuple(steps)))
-        return 0
+        return
     rows = []
     for scenario in SCENARIOS:
         seen = [s.observation.reading(scenario.name).outcome if s.observation else None for s in steps]
         rows.append([scenario.name, *("-" if outcome is None else str(outcome) for outcome in seen)])
-    table(sys.stdout, ["scenario", *revisions], rows)
+    table(sys.stdout, ["scenario", *revisions[: len(steps)]], rows)
     for step in steps:
         if step.broken is not None:
             print(f"{step.commit.short} makes no kernel: {harmless.line(step.because)}")
-    return 0

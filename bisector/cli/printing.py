@@ -8,6 +8,7 @@ from typing import TextIO
 from bisector import events
 from bisector.display import Display
 from bisector.errors import Interrupted
+from bisector.host import stopping
 from bisector.model import Kind
 
 # The same for every command; 0 is also "done". Usage and all that a person can mend: 2.
@@ -51,7 +52,7 @@ class Printer:
                 self.value(event)
             self.display.tell(event)
         except BrokenPipeError as error:
-            raise Interrupted("whoever read our output has gone", "bisector resume goes on") from error
+            raise Interrupted("whoever read our output has gone", stopping.hint()) from error
 
     def close(self) -> None:
         """End the live display."""

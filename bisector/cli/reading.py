@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from bisector import answers, api, doctor, events
+from bisector import answers, api, doctor, events, sessions
 from bisector.arches import architecture
 from bisector.cli.options import common, state_directory
 from bisector.cli.printing import USER, Printer
@@ -49,7 +49,7 @@ def _said(check: doctor.Check) -> str:
 @click.argument("session", required=False)
 def status(as_json: bool, state: Path | None, session: str | None) -> int:
     """Say where a session stands."""
-    found = api.session(state_directory(state), session)
+    found = sessions.read(state_directory(state), session)
     made = api.report(found)
     if as_json:
         Printer(as_json).value(
@@ -83,7 +83,7 @@ def status(as_json: bool, state: Path | None, session: str | None) -> int:
 @click.argument("session", required=False)
 def log(as_json: bool, state: Path | None, session: str | None) -> int:
     """Print a session's events in order."""
-    found = api.session(state_directory(state), session)
+    found = sessions.read(state_directory(state), session)
     for line in (found.directory / NAME).read_bytes().splitlines():
         try:
             event = events.decode(line)
@@ -102,9 +102,9 @@ def list_command(as_json: bool, state: Path | None) -> int:
     """List all sessions, the newest last."""
     home = state_directory(state)
     briefs = []
-    for name in api.session_names(home):
+    for name in sessions.names(home):
         try:
-            found = api.session(home, name)
+            found = sessions.read(home, name)
         except UserError as error:
             briefs.append(answers.Brief(name, "unreadable", "", "", 0, error.message))
             continue
@@ -126,7 +126,7 @@ def list_command(as_json: bool, state: Path | None) -> int:
 @click.argument("session", required=False)
 def report(as_json: bool, state: Path | None, form: str, session: str | None) -> int:
     """Print a session's report."""
-    made: values.Report = api.report(api.session(state_directory(state), session))
+    made: values.Report = api.report(sessions.read(state_directory(state), session))
     if as_json or form == "json":
         Printer(True).value(answers.ReportAnswer(report=made))
     else:

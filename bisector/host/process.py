@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import IO
 
 from bisector.errors import HostError
+from bisector.host import stopping
 
 # SIGTERM first: make then deletes the half-written target and stops its own children. SIGKILL after this.
 GRACE = 1.5
@@ -72,7 +73,7 @@ def end_group(leader: int, reap: Callable[[], object], *, grace: float = GRACE) 
     with suppress(ProcessLookupError):
         os.killpg(leader, signal.SIGTERM)
         deadline = time.monotonic() + grace
-        while time.monotonic() < deadline:
+        while not stopping.passed(deadline):
             reap()
             os.killpg(leader, 0)
             time.sleep(0.01)

@@ -73,14 +73,16 @@ def _failing_as_ours() -> Iterator[None]:
     except git.GitCommandError as error:
         said = str(error.stderr).strip().removeprefix("stderr: ").strip("'") or str(error)
         # Another git held the lock for a moment: the only failure here that goes away by itself.
-        raise HostError(f"git failed: {said}", transient=".lock" in said) from error
+        locked = ".lock" in said
+        hint = "if no git runs in that repository, remove the lock that it names, then resume" if locked else ""
+        raise HostError(f"git failed: {said.splitlines()[0]}", hint, transient=locked) from error
 
 
 class Repository:
     """One git repository: the user's, or a worktree of ours.
 
-    `ours`: git then stays in the worktree. Where its `.git` was lost, git would look for one above it, and
-    might check out and clean a repository of the user's that the state directory lies in.
+    `ours`: git then stays in the worktree. Where its `.git` was lost git would go up, and might check out and
+    clean a repository of the user's that the state directory lies in.
     """
 
     def __init__(self, path: Path, *, ours: bool = False) -> None:
@@ -96,8 +98,9 @@ class Repository:
     def _git(self, *words: str) -> str:
         said = str(
             self._repo.git.execute(
-                # A git that outlived us would check out under the feet of the next session.
-                ["setpriv", "--pdeathsig", "KILL", "--", "git", *words],
+                # A git that outlived us would check out under the feet of the next session. TERM, not KILL: git then
+                # removes its locks, and `git bisect start` takes packed-refs.lock of the user's repository.
+                ["setpriv", "--pdeathsig", "TERM", "--", "git", *words],
                 env=_ENVIRONMENT | self._fence,
                 stdout_as_string=True,
                 kill_after_timeout=SECONDS,
@@ -174,8 +177,9 @@ class Repository:
         It is not locked: once a person has deleted the directory, `git worktree prune` may forget it.
         """
         with _failing_as_ours():
-            # --force: an older registration of the same path, whose directory was lost, does not matter.
-            self._git("worktree", "add", "--detach", "--no-checkout", "--force", str(path), commit.id)
+            # --force: an older registration of the same path, whose directory was lost, does not matter. Twice: git
+            # locks it while it is made, and one that was killed there leaves it locked.
+            self._git("worktree", "add", "--detach", "--no-checkout", "--force", "--force", str(path), commit.id)
 
     def break_own_locks(self) -> None:
         """Remove the lock files that a killed git left in this worktree of ours; only its holder may call."""

@@ -61,7 +61,7 @@ def run(tree: Repository, answer: Answer, log: Path) -> None:
             running.wait()
     # 0: found; 2: only untestable commits are left. Both are checked against the refs by the caller.
     if running.returncode not in (0, 2):
-        raise HostError(f"git bisect run ended with exit code {running.returncode}", f"see {log}")
+        raise HostError(f"git bisect run ended with exit code {running.returncode}", f"see {log}", transient=True)
 
 
 def shell_line(descriptor: int) -> str:
@@ -105,7 +105,7 @@ def _answered(ours: socket.socket, answer: Answer) -> bool:
         ours.sendall(f"{commit} {answer(commit).value}\n".encode())
     except OSError as error:
         # A verdict that did not arrive is in the journal; a resumed session gives it to git again.
-        raise HostError(f"the child of git bisect run is gone: {error}") from error
+        raise HostError(f"the child of git bisect run is gone: {error}", transient=True) from error
     return True
 
 

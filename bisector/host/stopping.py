@@ -1,0 +1,150 @@
+"""Were we asked to stop, how long have we left for it, and what still runs then?
+
+SIGINT, SIGTERM and SIGHUP raise Interrupted in the main thread, which unwinds in order: groups are ended, the
+journal is told, the last line says how to go on. An exception can be swallowed (in a `__del__`, in a callback of
+another package) or raised where it is waited for in vain, so a thread that hears of the signal by itself stands
+behind it as a net: after NET seconds it kills whatever is left and ends the process with the same last line.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import NoReturn
+
+from bisector.errors import Interrupted
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+# Seconds from the signal: what we started has the first for ending by itself; the net is the last word.
+GRACE, NET = 0.8, 1.5
+CODE = 130
+
+
+class _Stop:
+    """What was asked of this process; there is one."""
+
+    def __init__(self) -> None:
+        self.until: float | None = None
+        self.hint = "nothing was begun: run it again"
+        self.below: set[tuple[int, str]] = set()
+        self.deferring = 0
+        self.late = 0
+
+
+_stop = _Stop()
+
+
+def go_on_with(hint: str) -> None:
+    """Say what a person shall do who stops us from now on."""
+    _stop.hint = hint
+
+
+def hint() -> str:
+    """Return what a person shall do who stops us now."""
+    return _stop.hint
+
+
+def passed(deadline: float) -> bool:
+    """Tell whether an ending must wait no longer: its own deadline, or the one that a signal leaves for all."""
+    now = time.monotonic()
+    return now >= deadline or (_stop.until is not None and now >= _stop.until)
+
+
+def listen() -> None:
+    """Take the signals, from now on and for this process's life. For the main thread, once."""
+    reading, writing = os.pipe()
+    for end in (reading, writing):
+        os.set_blocking(end, end == reading)
+    signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
+    threading.Thread(target=_net, args=(reading,), daemon=True).start()
+    for wanted in SIGNALS:
+        signal.signal(wanted, _asked)
+
+
+@contextmanager
+def deferred() -> Iterator[None]:
+    """Let the signals wait until the block is left. A signal mask would not do: another thread would take them."""
+    _stop.deferring += 1
+    try:
+        yield
+    finally:
+        _stop.deferring -= 1
+        if _stop.late and not _stop.deferring:
+            number, _stop.late = _stop.late, 0
+            _asked(number, None)
+
+
+def _asked(number: int, _: object) -> None:
+    if _stop.deferring:
+        _stop.late = number
+    elif _stop.until is not None:
+        # Once more: no patience left, but the way out must not be interrupted.
+        _stop.until = time.monotonic()
+    else:
+        _stop.until = time.monotonic() + GRACE
+        _stop.below = set(_below())
+        raise Interrupted(f"interrupted by {signal.Signals(number).name}", _stop.hint)
+
+
+def _net(heard: int) -> NoReturn:
+    """Wait for the first signal, and a little longer; then end everything."""
+    number = 0
+    while number not in SIGNALS:
+        number = os.read(heard, 1)[0]
+    time.sleep(NET)
+    _kill(_left(), signal.SIGKILL)
+    words = f"\nbisector: interrupted by {signal.Signals(number).name}\n  {_stop.hint}\n"
+    with suppress(OSError):
+        os.write(2, words.encode(errors="backslashreplace"))
+    os._exit(CODE)
+
+
+def end_all() -> None:
+    """End what still runs below us: SIGTERM, on which git removes its locks, and SIGKILL when the time is up."""
+    deadline = time.monotonic() + GRACE
+    _kill(_left(), signal.SIGTERM)
+    while left := _left():
+        if passed(deadline):
+            _kill(left, signal.SIGKILL)
+            return
+        time.sleep(0.01)
+
+
+def _left() -> list[int]:
+    """Return the processes below us, now or when the signal came, that still run."""
+    now = set(_below())
+    found = [(pid, began, _stat(pid)) for pid, began in now | _stop.below]
+    return [pid for pid, began, place in found if place and place[1] == began and place[2] != "Z"]
+
+
+def _kill(pids: Sequence[int], number: signal.Signals) -> None:
+    for pid in pids:
+        with suppress(ProcessLookupError, PermissionError):
+            os.kill(pid, number)
+
+
+def _stat(pid: int) -> tuple[int, str, str] | None:
+    """Return a process's parent, its start time (a pid may be used again) and its state."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()
+    except OSError:
+        return None
+    return int(fields[1]), fields[19], fields[0]
+
+
+def _below() -> Iterator[tuple[int, str]]:
+    """Yield all our descendants, each with its start time."""
+    children: dict[int, list[tuple[int, str]]] = {}
+    for name in os.listdir("/proc"):
+        if name.isdigit() and (place := _stat(int(name))):
+            children.setdefault(place[0], []).append((int(name), place[1]))
+    left = [os.getpid()]
+    while left:
+        for pid, began in children.get(left.pop(), ()):
+            left.append(pid)
+            yield pid, began
