@@ -1,0 +1,147 @@
+"""Does a bisection survive whatever happens to it? The campaigns, one after the other, and one table of figures."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import secrets
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from bisector.host.repository import forget_callers_git
+from torturing import faults, interrupts, kills, load, parallel, processes
+from torturing.campaign import Campaign
+
+README = Path(__file__).parents[2] / "README.md"
+BEGIN, END = "<!-- made by scripts/torture -->", "<!-- end -->"
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """How much of each campaign is run."""
+
+    kills: int
+    interrupts: int
+    repeats: int
+    rounds: int
+    faults: int
+
+
+FULL, QUICK = Sizes(200, 20, 50, 20, 20), Sizes(12, 3, 2, 1, 2)
+
+
+def arguments(words: Sequence[str]) -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(prog="scripts/torture", description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="a little of everything, in some 90 seconds (CI)")
+    parser.add_argument("--seed", type=int, default=None, help="repeat the choices of an earlier run")
+    parser.add_argument("--kills", type=int, default=None, metavar="N", help=f"kills (default: {FULL.kills})")
+    parser.add_argument("--interrupts", type=int, default=None, metavar="N")
+    parser.add_argument("--repeats", type=int, default=None, metavar="N", help="boots of each outcome under load")
+    parser.add_argument("--outcomes", default="", metavar="A,B", help="under load, these only")
+    parser.add_argument("--kernel", nargs=2, default=None, metavar=("REPO", "REV"), help="boot it under load as well")
+    parser.add_argument("--rounds", type=int, default=None, metavar="N", help="rounds of four parallel sessions")
+    parser.add_argument("--faults", type=int, default=None, metavar="N", help="sessions with failing programs")
+    parser.add_argument("--only", default=",".join(CAMPAIGNS), metavar="A,B", help=f"of {','.join(CAMPAIGNS)}")
+    parser.add_argument("--home", type=Path, default=None, help="where the sessions live (default: below TMPDIR)")
+    parser.add_argument("--write", action="store_true", help="put the table into README.md")
+    chosen = parser.parse_args(words)
+    if unknown := set(chosen.only.split(",")) - CAMPAIGNS.keys():
+        parser.error(f"--only knows {', '.join(CAMPAIGNS)}, not {', '.join(sorted(unknown))}")
+    base = QUICK if chosen.quick else FULL
+    for name in ("kills", "interrupts", "repeats", "rounds", "faults"):
+        if getattr(chosen, name) is None:
+            setattr(chosen, name, getattr(base, name))
+    chosen.seed = secrets.randbelow(1_000_000) if chosen.seed is None else chosen.seed
+    return chosen
+
+
+def same_line_resumes() -> bool:
+    """Tell whether `bisector start` with the same words goes on with the session that they began."""
+    argv = [sys.executable, "-m", "bisector", "start", "--help"]
+    return "--new-session" in subprocess.run(argv, capture_output=True, text=True, check=True).stdout
+
+
+def _kills(campaign: Campaign, chosen: argparse.Namespace) -> None:
+    kills.run(campaign, chosen.kills, same_line=same_line_resumes())
+
+
+def _interrupts(campaign: Campaign, chosen: argparse.Namespace) -> None:
+    interrupts.run(campaign, chosen.interrupts, same_line=same_line_resumes())
+
+
+def _load(campaign: Campaign, chosen: argparse.Namespace) -> None:
+    load.run(
+        campaign, chosen.repeats, quick=chosen.quick, names=chosen.outcomes.split(",") if chosen.outcomes else ()
+    )
+    if chosen.kernel:
+        load.real(campaign, Path(chosen.kernel[0]), chosen.kernel[1])
+
+
+def _parallel(campaign: Campaign, chosen: argparse.Namespace) -> None:
+    parallel.run(campaign, chosen.rounds, same_line=same_line_resumes())
+
+
+def _faults(campaign: Campaign, chosen: argparse.Namespace) -> None:
+    faults.run(campaign, chosen.faults, same_line=same_line_resumes())
+
+
+CAMPAIGNS: dict[str, Callable[[Campaign, argparse.Namespace], None]] = {
+    "kills": _kills,
+    "interrupts": _interrupts,
+    "load": _load,
+    "parallel": _parallel,
+    "faults": _faults,
+}
+
+
+def table(campaigns: Sequence[Campaign], chosen: argparse.Namespace) -> str:
+    """Return the Markdown table."""
+    lines = ["| campaign | what | figure |", "|---|---|---|"]
+    for campaign in campaigns:
+        lines += [f"| {campaign.name} | {what} | {figure} |" for what, figure in campaign.rows]
+    wrong = sum(len(campaign.failures) for campaign in campaigns)
+    quick = " --quick" if chosen.quick else ""
+    asked = f"scripts/torture{quick} --seed {chosen.seed}"
+    return "\n".join([*lines, "", f"`{asked}` on {os.cpu_count()} CPUs: {wrong} things lost, left behind or wrong."])
+
+
+def write(made: str) -> None:
+    """Put the table into the README."""
+    before, begin, rest = README.read_text().partition(BEGIN)
+    if not begin:
+        raise SystemExit(f"README.md has no place for the table: {BEGIN}")
+    _, _, after = rest.partition(END)
+    README.write_text(f"{before}{BEGIN}\n{made}\n{END}{after}")
+
+
+def main() -> int:
+    """Run the campaigns; 1 if anything was lost, left behind or wrong."""
+    chosen = arguments(sys.argv[1:])
+    print(f"seed {chosen.seed}", flush=True)
+    forget_callers_git()
+    processes.adopt_orphans()
+    home = chosen.home or Path(tempfile.mkdtemp(prefix="bisector-torture-"))
+    # What the campaigns start in this process has no part in the caller's home either.
+    os.environ["XDG_CACHE_HOME"] = str(home / "cache")
+    done = []
+    for name in chosen.only.split(","):
+        campaign = Campaign(name, chosen.seed, home / name)
+        CAMPAIGNS[name](campaign, chosen)
+        done.append(campaign)
+    made = table(done, chosen)
+    for campaign in done:
+        for failure in campaign.failures:
+            print(f"WRONG: {failure}", file=sys.stderr)
+    if chosen.write:
+        write(made)
+    print(made)
+    return 1 if any(campaign.failures for campaign in done) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

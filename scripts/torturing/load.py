@@ -1,0 +1,144 @@
+"""Does a loaded host change what a kernel is said to do? Each outcome, idle and with busy loops."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+from bisector import opening, step
+from bisector.cli.bisecting import test
+from bisector.cli.options import settings
+from bisector.errors import HostError
+from bisector.events import Settings
+from bisector.host.repository import Repository
+from bisector.model import Commit, Purpose, Step
+from tests.minitree import Edits, MiniTree
+from torturing.campaign import Campaign
+
+LOOPS_FOR_EACH_CORE = 4
+WORDS = ("OK", "STUCK", "DUP", "FLAKY", "LOST", "UNSUP", "KILLED", "HUNG", "UNKILLABLE", "DEAD", "MISSING")
+MODES = (
+    "PANIC_EARLY", "PANIC_BOOT", "SILENT_BOOT", "SILENT_BEFORE", "ENDLESS_OUTPUT", "ENDLESS_AFTER",
+    'SILENT_DURING("exec-sigtrap")', 'BEATS_FOREVER("exec-sigtrap")', 'PANIC_DURING("exec-sigtrap")',
+    'OOPS_DURING("exec-sigtrap")', "NO_END", "NO_POWER_OFF", "NOISE", "FORGED", "TWO_STORIES",
+)  # fmt: skip
+OUTCOMES: dict[str, Edits] = {
+    **{word: Edits(hits={"exec-sigtrap": word}) for word in WORDS},
+    **{mode.partition("(")[0]: Edits(mode=mode) for mode in MODES},
+}
+# Those that nobody has to wait for, and one of each family.
+QUICK = ("STUCK", "KILLED", "UNKILLABLE", "PANIC_BOOT", "NO_END")
+REAL_BOOTS = 10
+
+Reading = tuple[str, ...]
+
+
+def default_settings(repo: Path, revision: str) -> Settings:
+    """Return what `bisector test` would do with this repository when nothing else is said."""
+    context = test.make_context("test", ["--repo", str(repo), revision])
+    return settings(context.params)
+
+
+@contextmanager
+def busy() -> Iterator[None]:
+    """Hold four busy loops for each core; they end with us, however we end."""
+    argv = ["setpriv", "--pdeathsig", "KILL", "--", "sh", "-c", "while :; do :; done"]
+    loops = [subprocess.Popen(argv) for _ in range(LOOPS_FOR_EACH_CORE * (os.cpu_count() or 1))]
+    try:
+        yield
+    finally:
+        for loop in loops:
+            loop.kill()
+        for loop in loops:
+            loop.wait()
+
+
+def reading(taken: Step) -> Reading:
+    """Return all that a step says of the kernel, in words that can be compared."""
+    if taken.observation is None:
+        return (taken.because,)
+    return tuple(f"{one.scenario}: {one.outcome}" for one in taken.observation.readings)
+
+
+class Kernel:
+    """One kernel, built once and then booted again and again. `idle`: what it read on an idle host."""
+
+    def __init__(self, name: str, bench: step.Bench, commit: Commit) -> None:
+        self.name, self._bench, self._commit = name, bench, commit
+        self.idle = self.read()
+        self.seen: Counter[Reading] = Counter()
+
+    def read(self) -> Reading:
+        """Boot it once; what our machine failed at is a reading as well, and one that must not be."""
+        try:
+            return reading(step.take(self._bench, self._commit, Purpose.TEST, None, lambda *_: None))
+        except HostError as error:
+            return (f"our machine failed: {error.message}",)
+
+    def again(self) -> None:
+        """Boot it under load."""
+        self.seen[self.read()] += 1
+
+    def differing(self) -> list[str]:
+        """Return each reading that differs from the idle one, with what is new in it."""
+        return [
+            f"{self.name}: {count} of {self.seen.total()} boots under load read "
+            f"{', '.join(set(said) - set(self.idle))} instead of {', '.join(set(self.idle) - set(said))}"
+            for said, count in self.seen.items()
+            if said != self.idle
+        ]
+
+
+def _measure(campaign: Campaign, kernels: Sequence[Kernel], repeats: int, what: str) -> None:
+    """Boot all kernels under load, in turn; put the row into the table."""
+    with busy():
+        for number in range(repeats):
+            for kernel in kernels:
+                kernel.again()
+            campaign.tell(f"{what}: round {number + 1} of {repeats}")
+    differing = [line for kernel in kernels for line in kernel.differing()]
+    campaign.failures += [f"{campaign.name}, {line}" for line in differing]
+    boots = sum(kernel.seen.total() for kernel in kernels)
+    wrong = sum(count for kernel in kernels for said, count in kernel.seen.items() if said != kernel.idle)
+    what = f"{what} read otherwise under load ({LOOPS_FOR_EACH_CORE} busy loops for each core)"
+    campaign.rows.append((what, f"{wrong} of {boots} boots"))
+
+
+def run(campaign: Campaign, repeats: int, *, quick: bool, names: Sequence[str] = ()) -> None:
+    """Boot each outcome of the mini kernel so often under load as asked."""
+    repo, state = campaign.home / "linux", campaign.home / "state"
+    tree = MiniTree.create(repo)
+    chosen = names or (QUICK if quick else tuple(OUTCOMES))
+    ids = {name: tree.commit(f"mini: {name}", branch=name, parents=[tree.base], **OUTCOMES[name]) for name in chosen}
+    repository = Repository(repo)
+    kernels = []
+    with ExitStack() as stack:
+        commits = {name: repository.commit(found) for name, found in ids.items()}
+        bench = stack.enter_context(_bench(repo, state, next(iter(commits.values())), campaign))
+        for name, commit in commits.items():
+            kernels.append(Kernel(name, bench, commit))
+            campaign.tell(f"{name}: idle {', '.join(kernels[-1].idle)[:90]}")
+        _measure(campaign, kernels, repeats, f"{len(kernels)} outcomes of the mini kernel,")
+    if not campaign.failures:
+        shutil.rmtree(campaign.home)
+
+
+def real(campaign: Campaign, repo: Path, revision: str) -> None:
+    """Boot a real kernel under load."""
+    commit = Repository(repo).commit(revision)
+    with _bench(repo, campaign.home / "real", commit, campaign) as bench:
+        kernel = Kernel(revision, bench, commit)
+        campaign.tell(f"{revision}: idle {', '.join(kernel.idle)[:200]}")
+        _measure(campaign, [kernel], REAL_BOOTS, f"a real kernel ({revision})")
+
+
+@contextmanager
+def _bench(repo: Path, state: Path, commit: Commit, campaign: Campaign) -> Iterator[step.Bench]:
+    directory = state / "tests" / "load"
+    with opening.bench(default_settings(repo, commit.id), directory, state, commit, campaign.tell) as bench:
+        yield bench
