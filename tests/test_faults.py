@@ -442,3 +442,18 @@ def test_a_kept_kernel_that_was_spoiled_is_built_again_and_not_booted(fault: Fau
     assert (ran.code, ran.culprit) == (0, fault.ids[FLIP]), ran.err
     assert f"the kernel that was kept of {fault.tree.base[:12]} is gone or spoiled" in ran.err
     assert not ran.untestable
+
+
+def test_what_was_tested_before_our_machine_failed_is_printed(fault: Fault) -> None:
+    calls = fault.place / "calls"
+    fault.wrap(QEMU, before=f"echo >> {calls}; [ $(wc -l < {calls}) -lt 3 ] || exit 1")
+    fault.flag.touch()
+    words = ["--repo", str(fault.tree.path), "--no-ccache", *fault.ids[:3]]
+    ran = fault.bisector("test", "--json", *words)
+    fault.told(ran, f"{QEMU} ended with exit code 1")
+    assert [step["commit"]["id"] for step in ran.lines[0]["steps"]] == fault.ids[:2]
+    calls.unlink()
+    shown = fault.bisector("test", *words)
+    assert shown.code == 20
+    assert fault.ids[0] in shown.out
+    assert fault.ids[2] not in shown.out
