@@ -43,51 +43,50 @@ for command in (doctor_command, test, start, resume, status, log, list_command, 
     cli.add_command(command)
 
 
-def main() -> None:
-    """Run the command line; every family of errors becomes one sentence and one exit code, here."""
+def main() -> NoReturn:
+    """Run the command line, and end the process."""
     forget_callers_git()
     stopping.listen()
+    try:
+        code = _run()
+    except Interrupted as error:  # between two lines of `_run`
+        code = _stopped(None, error)
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, ValueError):  # nobody reads it any more
+            stream.flush()
+    # At once: Python would wait for the threads of other packages, and take signals while it does.
+    os._exit(code)
+
+
+def _run() -> int:
+    """Run a command; every family of errors becomes one sentence and one exit code, here."""
     context: click.Context | None = None
     try:
         # Not cli.main(): click would end the process itself where our output is closed.
         with cli.make_context("bisector", sys.argv[1:]) as context:
-            code = cli.invoke(context)
+            return cli.invoke(context) or 0
     except click.exceptions.Exit as error:
-        code = error.exit_code
+        return error.exit_code
     except click.exceptions.NoArgsIsHelpError as error:
         error.show()
-        code = USER
+        return USER
     except click.ClickException as error:
         command = error.ctx.command_path if isinstance(error, click.UsageError) and error.ctx else "bisector"
-        code = _failed(context, error.format_message(), f"{command} --help shows how", USER)
-    except BrokenPipeError:
-        code = 0  # whoever read what we print has read enough
+        return _failed(context, error.format_message(), f"{command} --help shows how", USER)
     except Interrupted as error:
-        stopping.end_all()
-        _gone(_failed(context, error.message, error.hint, INTERRUPTED))
+        return _stopped(context, error)
+    except BrokenPipeError:
+        return 0  # whoever read what we print has read enough
     except BisectorError as error:
-        code = _failed(context, error.message, error.hint, USER if isinstance(error, UserError) else HOST)
+        return _failed(context, error.message, error.hint, USER if isinstance(error, UserError) else HOST)
     except Exception as error:
         traceback.print_exc()
-        code = _failed(context, f"bisector itself failed: {error!r}", "please report the lines above", HOST)
-    _leave(code or 0)
+        return _failed(context, f"bisector itself failed: {error!r}", "please report the lines above", HOST)
 
 
-def _leave(code: int) -> NoReturn:
-    """End the process; an output that nobody reads any more is no reason for another word."""
-    try:
-        sys.stdout.flush()
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    sys.exit(code)
-
-
-def _gone(code: int) -> NoReturn:
-    """End the process at once: Python would wait for the threads of other packages first."""
-    for stream in (sys.stdout, sys.stderr):
-        with suppress(OSError, ValueError):
-            stream.flush()
-    os._exit(code)
+def _stopped(context: click.Context | None, error: Interrupted) -> int:
+    stopping.end_all()
+    return _failed(context, error.message, error.hint, INTERRUPTED)
 
 
 def _failed(context: click.Context | None, message: str, hint: str, code: int) -> int:

@@ -72,10 +72,11 @@ def _failing_as_ours() -> Iterator[None]:
         yield
     except git.GitCommandError as error:
         said = str(error.stderr).strip().removeprefix("stderr: ").strip("'") or str(error)
+        process.require("git")
         # Another git held the lock for a moment: the only failure here that goes away by itself.
         locked = ".lock" in said
-        hint = "if no git runs in that repository, remove the lock that it names, then resume" if locked else ""
-        raise HostError(f"git failed: {said.splitlines()[0]}", hint, transient=locked) from error
+        what = "if no git runs there, remove the lock that it names" if locked else "mend what it says"
+        raise HostError(f"git failed: {said.splitlines()[0]}", f"{what}, then resume", transient=locked) from error
 
 
 class Repository:
@@ -96,6 +97,8 @@ class Repository:
         self.path = Path(self._repo.working_tree_dir or self._repo.git_dir).resolve()
 
     def _git(self, *words: str) -> str:
+        if self._fence and not (self.path / ".git").is_file():
+            raise HostError(f"the worktree {self.path} is gone", "bisector resume makes it anew")
         said = str(
             self._repo.git.execute(
                 # A git that outlived us would check out under the feet of the next session. TERM, not KILL: git then
@@ -198,7 +201,7 @@ class Repository:
         """
         try:
             return self._git("rev-parse", "--verify", "HEAD") != commit.id or bool(self._git("ls-files", "--deleted"))
-        except (git.GitCommandError, OSError):
+        except git.GitCommandError:
             return True
 
     def sweep(self) -> None:
