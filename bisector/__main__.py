@@ -15,7 +15,8 @@ def _too_early(number: int, _: object) -> NoReturn:
 def main() -> None:
     """Run the `bisector` command."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, _too_early)
+        if signal.getsignal(number) is not signal.SIG_IGN:  # nohup
+            signal.signal(number, _too_early)
     from bisector import cli
 
     cli.main()

@@ -92,8 +92,6 @@ def check_out(place: Workspace, commit: Commit) -> None:
     The removal costs 0.13 s on a kernel tree; without it one commit's Makefile could write a header that all
     later commits find. Raises HostError.
     """
-    if not (place.tree / ".git").is_file():
-        raise HostError(f"the worktree {place.tree} is gone", "bisector resume makes it anew")
     try:
         place.git.check_out(commit)
         place.git.sweep()
@@ -106,7 +104,7 @@ def check_out(place: Workspace, commit: Commit) -> None:
 
 def require_whole(place: Workspace, commit: Commit) -> None:
     """Raise HostError if the tree's files are not the commit's any more: make then failed by our machine's fault."""
-    if not (place.tree / ".git").is_file() or place.git.lacks(commit):
+    if place.git.lacks(commit):
         raise HostError(
             f"somebody changed the worktree {place.tree} while make ran",
             "leave it alone, then resume",

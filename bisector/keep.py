@@ -77,7 +77,7 @@ def _manifest(into: Path) -> dict[str, Any] | None:
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return None
     # It says where it was written: a copied or moved directory is not meant.
-    return made if Path(kernel.image).parent == into and isinstance(made["clean"], bool) else None
+    return made if Path(kernel.image).parent == into and isinstance(made.get("clean"), bool) else None
 
 
 def _whole(into: Path, made: dict[str, Any]) -> bool:

@@ -160,11 +160,12 @@ def _make(bench: Bench, commit: Commit, tell: Tell, clean: bool) -> tuple[Kernel
         tell("building", 0)
         return _built(bench, commit, tell, objects, clean)
 
-    made = retrying(bench.warn, attempt)
-    built = time.monotonic() - began
-    if clean:
-        disk.discard(objects)
-    return made, checked_out, built
+    try:
+        made = retrying(bench.warn, attempt)
+        return made, checked_out, time.monotonic() - began
+    finally:
+        if clean:
+            disk.discard(objects)
 
 
 def _built(bench: Bench, commit: Commit, tell: Tell, objects: Path, clean: bool) -> Kernel | BrokenBuild:

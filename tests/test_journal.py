@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 from pathlib import Path
 
 import msgspec
@@ -185,6 +186,24 @@ def test_a_journal_that_cannot_be_written_is_our_machine_s_failure(book: Journal
     with pytest.raises(HostError, match="cannot write"):
         book.append(samples.STOPPED)
     assert book.session.stopped is None
+
+
+@pytest.mark.parametrize("room", [0, 1, 100, 4000])
+def test_a_line_for_which_there_is_no_room_leaves_no_half_of_it(book: Journal, room: int) -> None:
+    before = path_of(book).read_bytes()
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    # The disk is full after so many bytes: the first write is cut short, the second refused.
+    resource.setrlimit(resource.RLIMIT_FSIZE, (len(before) + room, hard))
+    try:
+        with pytest.raises(HostError, match=r"cannot write .*: File too large") as caught:
+            book.append(events.Tested(step=samples.broken(samples.commit("7"), "x" * 5000)))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert "resume" in caught.value.hint
+    assert path_of(book).read_bytes() == before
+    assert book.session.steps == []
+    book.append(samples.STOPPED)
+    assert journal.read(book.session.directory) == book.session
 
 
 # -- one writer ----------------------------------------------------------------------------------------

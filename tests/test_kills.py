@@ -359,3 +359,19 @@ while True:
     assert process.returncode == 130
     assert err == "\nbisector: interrupted by SIGTERM\n  the last line\n"
     assert not leftovers.words_of(child)
+
+
+def test_what_nohup_told_us_to_ignore_is_ignored(watched: Watched) -> None:
+    watched.process.kill()
+    watched.process.wait()
+    argv = watched.bisector.argv("start", "--json", *line(watched.tree, watched.ids), "--new-session")
+    ran = subprocess.Popen(
+        ["nohup", *argv], env=watched.bisector.env, cwd=watched.bisector.cwd, text=True,
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    )  # fmt: skip
+    assert ran.stdout is not None
+    assert ran.stdout.readline()
+    ran.send_signal(signal.SIGHUP)
+    out, err = ran.communicate(timeout=100)
+    assert ran.returncode == 0, err
+    assert Ran(0, out, err).culprit == watched.ids[FLIP]

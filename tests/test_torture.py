@@ -13,7 +13,7 @@ from pathlib import Path
 from random import Random
 
 import pytest
-from torturing import checks, faults, history, load, moments, place, processes, session
+from torturing import checks, driver, faults, history, load, moments, place, processes, session
 from torturing.history import Answer, Story
 from torturing.place import Json, Place, Run
 
@@ -240,8 +240,8 @@ def test_a_session_struck_twice_ends_right_and_its_hits_are_counted(ended: Ended
         return "bisector"
 
     record = session.Record("struck", here)
-    driver = session.Driver(record, ended.calm, Random(1), same_line=False)
-    driver.drive([moments.Moment(key, 0.0) for key in order], strike)
+    driving = driver.Driver(record, ended.calm, Random(1), same_line=False)
+    driving.drive([moments.Moment(key, 0.0) for key in order], strike)
     assert record.failures == []
     assert record.codes == [-9, -9, ended.place.story.answer.code]
     assert [hit.victim for hit in record.hits] == ["bisector", "bisector"]

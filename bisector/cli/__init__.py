@@ -43,39 +43,51 @@ for command in (doctor_command, test, start, resume, status, log, list_command, 
     cli.add_command(command)
 
 
-def main() -> None:
-    """Run the command line; every family of errors becomes one sentence and one exit code, here."""
+def main() -> NoReturn:
+    """Run the command line, and end the process."""
     _open_what_is_closed()
     forget_callers_git()
     stopping.listen()
+    try:
+        code = _run()
+    except Interrupted as error:  # between two lines of `_run`
+        code = _stopped(None, error)
+    _leave(code)
+
+
+def _run() -> int:
+    """Run a command; every family of errors becomes one sentence and one exit code, here."""
     context: click.Context | None = None
     try:
         # Not cli.main(): click would end the process itself where our output is closed.
         with cli.make_context("bisector", sys.argv[1:]) as context:
-            code = cli.invoke(context)
+            return cli.invoke(context) or 0
     except click.exceptions.Exit as error:
-        code = error.exit_code
+        return error.exit_code
     except click.exceptions.NoArgsIsHelpError as error:
         error.show()
-        code = USER
+        return USER
     except click.ClickException as error:
         command = error.ctx.command_path if isinstance(error, click.UsageError) and error.ctx else "bisector"
-        code = _failed(context, error.format_message(), f"{command} --help shows how", USER)
-    except BrokenPipeError:
-        code = 0  # whoever read what we print has read enough
+        return _failed(context, error.format_message(), f"{command} --help shows how", USER)
     except Interrupted as error:
-        stopping.end_all()
-        _gone(_failed(context, error.message, error.hint, INTERRUPTED))
+        return _stopped(context, error)
+    except BrokenPipeError:
+        return 0  # whoever read what we print has read enough
     except BisectorError as error:
-        code = _failed(context, error.message, error.hint, USER if isinstance(error, UserError) else HOST)
+        return _failed(context, error.message, error.hint, USER if isinstance(error, UserError) else HOST)
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
-        code = _failed(context, f"{where}{error.strerror or error}", "mend that, then do the same again", HOST)
+        return _failed(context, f"{where}{error.strerror or error}", "mend that, then do the same again", HOST)
     except Exception as error:
         with suppress(OSError):
             traceback.print_exc()
-        code = _failed(context, f"bisector itself failed: {error!r}", "please report the lines above", HOST)
-    _leave(code or 0)
+        return _failed(context, f"bisector itself failed: {error!r}", "please report the lines above", HOST)
+
+
+def _stopped(context: click.Context | None, error: Interrupted) -> int:
+    stopping.end_all()
+    return _failed(context, error.message, error.hint, INTERRUPTED)
 
 
 def _open_what_is_closed() -> None:
@@ -92,21 +104,14 @@ def _open_what_is_closed() -> None:
 
 def _leave(code: int) -> NoReturn:
     """End the process; an output that nobody reads is no reason for another word, one that was lost is a failure."""
-    try:
-        sys.stdout.flush()
-    except OSError as error:
-        # Python would flush once more at its end, and exit with 120.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        if not isinstance(error, BrokenPipeError):
-            code = code or HOST
-    sys.exit(code)
-
-
-def _gone(code: int) -> NoReturn:
-    """End the process at once: Python would wait for the threads of other packages first."""
     for stream in (sys.stdout, sys.stderr):
-        with suppress(OSError, ValueError):
+        try:
             stream.flush()
+        except BrokenPipeError:
+            pass
+        except (OSError, ValueError):
+            code = code or HOST
+    # At once: Python would wait for the threads of other packages, and take signals while it does.
     os._exit(code)
 
 

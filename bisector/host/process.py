@@ -68,7 +68,7 @@ def end_group(leader: int, reap: Callable[[], object], *, grace: float = GRACE) 
 
     `reap` collects the leader's exit without waiting; a zombie would keep the group alive.
     """
-    with suppress(ProcessLookupError):
+    with stopping.deferred(), suppress(ProcessLookupError):
         os.killpg(leader, signal.SIGTERM)
         deadline = time.monotonic() + grace
         while not stopping.passed(deadline):

@@ -60,6 +60,7 @@ def _failing_as_ours() -> Iterator[None]:
         hint = ""
         if "promisor remote" in said or "not allowed" in said:
             hint = "this partial clone lacks objects: git fetch --refetch --no-filter gets them, then resume"
+        process.require("git")
         # Another git held the lock for a moment: the only failure here that goes away by itself.
         if ".lock" in said:
             hint = "if no git runs in that repository, remove the lock that it names, then resume"
@@ -94,6 +95,8 @@ class Repository:
         self.path = Path(self._repo.working_tree_dir or self._repo.git_dir).resolve()
 
     def _git(self, *words: str, config: Mapping[str, str] | None = None) -> str:
+        if self._fence and not (self.path / ".git").is_file():
+            raise HostError(f"the worktree {self.path} is gone", "bisector resume makes it anew")
         said = str(
             self._repo.git.execute(
                 # A git that outlived us would check out under the feet of the next session. TERM, not KILL: git then
@@ -219,7 +222,7 @@ class Repository:
         """
         try:
             return self._git("rev-parse", "--verify", "HEAD") != commit.id or bool(self._git("ls-files", "--deleted"))
-        except (git.GitCommandError, OSError):
+        except git.GitCommandError:
             return True
 
     def sweep(self) -> None:

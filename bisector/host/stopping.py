@@ -63,7 +63,9 @@ def listen() -> None:
     signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
     threading.Thread(target=_net, args=(reading,), daemon=True).start()
     for wanted in SIGNALS:
-        signal.signal(wanted, _asked)
+        # What nohup or a shell's & told us to ignore is none of our business.
+        if signal.getsignal(wanted) is not signal.SIG_IGN:
+            signal.signal(wanted, _asked)
 
 
 @contextmanager
@@ -76,19 +78,23 @@ def deferred() -> Iterator[None]:
         _stop.deferring -= 1
         if _stop.late and not _stop.deferring:
             number, _stop.late = _stop.late, 0
-            _asked(number, None)
+            raise _interrupted(number)
 
 
 def _asked(number: int, _: object) -> None:
-    if _stop.deferring:
-        _stop.late = number
-    elif _stop.until is not None:
+    if _stop.until is not None:
         # Once more: no patience left, but the way out must not be interrupted.
         _stop.until = time.monotonic()
-    else:
-        _stop.until = time.monotonic() + GRACE
-        _stop.below = set(_below())
-        raise Interrupted(f"interrupted by {signal.Signals(number).name}", _stop.hint)
+        return
+    _stop.until = time.monotonic() + GRACE
+    _stop.below = set(_below())
+    if not _stop.deferring:
+        raise _interrupted(number)
+    _stop.late = number
+
+
+def _interrupted(number: int) -> Interrupted:
+    return Interrupted(f"interrupted by {signal.Signals(number).name}", _stop.hint)
 
 
 def _net(heard: int) -> NoReturn:

@@ -11,12 +11,12 @@ from random import Random
 
 from torturing import checks, processes
 from torturing.campaign import Campaign, counted
+from torturing.driver import Driver
 from torturing.place import Place, lines
 from torturing.session import (
     DONE,
     RUN_SECONDS,
     Calm,
-    Driver,
     Hit,
     Record,
     Seen,

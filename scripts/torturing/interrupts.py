@@ -7,9 +7,10 @@ from random import Random
 
 from torturing import processes
 from torturing.campaign import Campaign, counted
+from torturing.driver import Driver, Strike
 from torturing.moments import drawn
 from torturing.place import PHASES, Place, Run
-from torturing.session import DONE, Driver, Record, Strike, only_session, wait
+from torturing.session import DONE, Record, only_session, wait
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 # Seconds that stopping may take before we no longer wait to measure it.

@@ -7,9 +7,10 @@ from random import Random
 
 from torturing import processes
 from torturing.campaign import Campaign, counted
+from torturing.driver import Driver, Strike
 from torturing.moments import drawn
 from torturing.place import PHASES, Place, Run
-from torturing.session import Driver, Record, Strike
+from torturing.session import Record
 
 # Sessions on one history, whose undisturbed one is then run once; kills that one session may get.
 PER_STORY, MOST = 5, 5

@@ -70,13 +70,17 @@ class Kernel:
 
     def __init__(self, name: str, bench: step.Bench, commit: Commit) -> None:
         self.name, self._bench, self._commit = name, bench, commit
+        self.longest = 0.0
         self.idle = self.read()
+        self.longest_idle, self.longest = self.longest, 0.0
         self.seen: Counter[Reading] = Counter()
 
     def read(self) -> Reading:
         """Boot it once; what our machine failed at is a reading as well, and one that must not be."""
         try:
-            return reading(step.take(self._bench, self._commit, Purpose.TEST, None, lambda *_: None))
+            taken = step.take(self._bench, self._commit, Purpose.TEST, None, lambda *_: None)
+            self.longest = max(self.longest, taken.seconds.boot + taken.seconds.probe)
+            return reading(taken)
         except HostError as error:
             return (f"our machine failed: {error.message}",)
 
@@ -107,6 +111,10 @@ def _measure(campaign: Campaign, kernels: Sequence[Kernel], repeats: int, what: 
     wrong = sum(count for kernel in kernels for said, count in kernel.seen.items() if said != kernel.idle)
     what = f"{what} read otherwise under load ({LOOPS_FOR_EACH_CORE} busy loops for each core)"
     campaign.rows.append((what, f"{wrong} of {boots} boots"))
+    idle = max(kernels, key=lambda kernel: kernel.longest_idle)
+    loaded = max(kernels, key=lambda kernel: kernel.longest)
+    longest = f"{idle.longest_idle:.1f} s ({idle.name}), {loaded.longest:.1f} s ({loaded.name})"
+    campaign.rows.append(("the longest boot, idle and under load", longest))
 
 
 def run(campaign: Campaign, repeats: int, *, quick: bool, names: Sequence[str] = ()) -> None:

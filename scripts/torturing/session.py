@@ -1,25 +1,20 @@
-"""How does one session go on to its end, however often it is struck, and what must hold after each run?"""
+"""What does a session look like at one instant, and what must hold after each run and at its end?"""
 
 from __future__ import annotations
 
 import shutil
-import signal
 import subprocess
 import time
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from random import Random
 
 from torturing import checks, processes
 from torturing.history import Story
-from torturing.moments import Interval, Moment, wait_for_next, watched
+from torturing.moments import Interval, watched
 from torturing.place import Json, Place, Run, contents, lines
 
 # Seconds after which a run is said to hang; the longest undisturbed one takes some 20 on two busy cores.
 RUN_SECONDS = 180.0
-# Runs after which a session is said not to end, and failures in a row that nothing of ours explains.
-MOST_RUNS, MOST_FAILURES = 40, 3
 DONE = (0, 10)
 # In the repository: what belongs to our worktrees, which a session makes and keeps; and the file that git writes
 # anew, with the same refs in it, when a ref of one of its worktrees goes.
@@ -70,10 +65,6 @@ class Record:
         return said + "WRONG, see " + str(self.place.root) + "".join(f"\n    {why}" for why in self.failures)
 
 
-# Told the run; returns what was hit, None if there was nothing to hit any more.
-Strike = Callable[[Run], str | None]
-
-
 def journal_of(session: Path | None) -> bytes:
     """Return the journal's bytes, none if there is none yet."""
     path = session / "journal.jsonl" if session else None
@@ -104,6 +95,10 @@ class Seen:
         logs = session.glob("logs/*.build.log") if session else ()
         builds = {log.name.partition(".")[0]: (log.stat().st_ino, log.stat().st_mtime_ns) for log in logs}
         return cls(session, journal_of(session), kernels_of(session), builds)
+
+    def concluded(self) -> bool:
+        """Tell whether the session has its answer, though perhaps not its report."""
+        return any(event["event"] == "conclusion" for event in lines(self.journal))
 
     def confirmed(self) -> set[str]:
         """Return the commits that were certified so far: only before that may a kernel be built from nothing."""
@@ -199,73 +194,3 @@ def undisturbed(root: Path, story: Story) -> tuple[Calm, Record]:
     record.failures += after_run(run, Seen.of(None), Seen.of(session), story)
     record.failures += checks.answered_wrong(record.codes[0], journal, story) + git_left(place)
     return calm, record
-
-
-class Driver:
-    """Drives one session to its end: blows at the given gaps, and after each end of a run the next one."""
-
-    def __init__(
-        self,
-        record: Record,
-        calm: Calm,
-        random: Random,
-        *,
-        same_line: bool,
-        faults: Callable[[], int] = lambda: 0,
-    ) -> None:
-        """`same_line`: the words of `start` resume; `faults`: returns how many were injected so far."""
-        self.record, self.calm, self.random = record, calm, random
-        self.same_line, self.faults = same_line, faults
-        self.failed_in_a_row = 0
-
-    def drive(self, moments: Sequence[Moment], strike: Strike) -> Record:
-        """Go on until the session has ended, or something is wrong."""
-        record, place = self.record, self.record.place
-        rest = list(moments)
-        started = time.monotonic()
-        while len(record.codes) < MOST_RUNS:
-            before = Seen.of(only_session(place))
-            run = place.run(self._words(before))
-            blows = len(record.hits) + self.faults()
-            self._strike(run, rest, strike)
-            if hanging := not wait(run, RUN_SECONDS):
-                record.failures.append(f"hangs in {run.phase()}:\n{processes.tree()}")
-                processes.cut_power()
-            record.codes.append(code := run.process.wait())
-            after = Seen.of(only_session(place))
-            record.failures += after_run(run, before, after, place.story)
-            if code in DONE and after.session is not None:
-                record.failures += at_end(place, after.session, code, self.calm)
-                break
-            if hanging or (unexplained := self._unexplained(run, len(record.hits) + self.faults() > blows)):
-                record.failures += [] if hanging else unexplained
-                break
-        else:
-            record.failures.append(f"has not ended after {MOST_RUNS} runs")
-        record.seconds = time.monotonic() - started
-        return record
-
-    def _words(self, before: Seen) -> list[str]:
-        """Choose how to go on: by `resume`, or by the line that began the session."""
-        place = self.record.place
-        if before.session is None or (self.same_line and self.random.random() < 0.5):
-            return place.start_words()
-        return place.resume_words()
-
-    def _strike(self, run: Run, moments: list[Moment], strike: Strike) -> None:
-        """Give this run the blows that it lives to see."""
-        while moments and wait_for_next(run, moments, RUN_SECONDS):
-            at = run.phase()
-            if (victim := strike(run)) is not None:
-                self.record.hits.append(Hit(victim, at))
-
-    def _unexplained(self, run: Run, hit: bool) -> list[str]:
-        """Return what is wrong with an end without an answer: nothing, if our blow explains it."""
-        code, hits = run.code, self.record.hits
-        self.failed_in_a_row = 0 if hit else self.failed_in_a_row + 1
-        if code == -signal.SIGKILL and hit:
-            return []
-        # What broke in one run may be found in the next one, and then be mended: but not run after run.
-        if code in (20, 130) and (hit or hits or self.faults()) and self.failed_in_a_row < MOST_FAILURES:
-            return []
-        return [f"exit code {code} in {run.phase()}: {run.why()} (the last blow: {hits[-1] if hits else 'none'})"]
