@@ -147,6 +147,7 @@ def run(
             finally:
                 # Also when the command ended by itself: what it left in the background is not wanted.
                 _end(child)
+                _copy_rest(child, copy)
                 copy.close()
             excess = os.read(heard, 4096).decode() or copy.excess
         finally:
@@ -191,7 +192,7 @@ def _copy(child: subprocess.Popen[bytes], copy: logfile.Copy, deadline: float) -
     assert child.stdout is not None
     gone = os.pidfd_open(child.pid)
     try:
-        with selectors.DefaultSelector() as selector, child.stdout:
+        with selectors.DefaultSelector() as selector:
             selector.register(child.stdout, selectors.EVENT_READ)
             selector.register(gone, selectors.EVENT_READ)
             while (left := deadline - time.monotonic()) > 0:
@@ -210,3 +211,16 @@ def _copy(child: subprocess.Popen[bytes], copy: logfile.Copy, deadline: float) -
     finally:
         os.close(gone)
     return False
+
+
+def _copy_rest(child: subprocess.Popen[bytes], copy: logfile.Copy) -> None:
+    """Copy what the child said while it was ended, a pipe's content at most, and close the pipe.
+
+    Not closed before: make says which half-written target it deletes, and must not die of saying so.
+    """
+    assert child.stdout is not None
+    with child.stdout, suppress(BlockingIOError):
+        os.set_blocking(child.stdout.fileno(), False)
+        for _ in range(16):
+            if not copy.block(os.read(child.stdout.fileno(), 1 << 16)):
+                break
