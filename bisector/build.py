@@ -122,30 +122,32 @@ def kernel(
     log.unlink(missing_ok=True)
     if clean:
         recipe = recipe.from_nothing(objects)
-    with trust.building(objects):
-        first = _attempt(recipe, commit, tree, objects, log, recipe.jobs, on_object)
-        if isinstance(first, BrokenBuild) and not first.because.startswith("CONFIG_"):
-            second = _attempt(recipe, commit, tree, objects, log, 1, on_object)
-            if second != first:
-                said = "nothing" if second is None else second.because
-                raise HostError(
-                    f"make failed ({first.because}), and with one job it said: {said}", f"see {log}", transient=True
-                )
-    if first is not None and first.because.startswith(EXCESS):
-        trust.emptied(objects)  # make was killed in the middle of its work
+    first = _attempt(recipe, commit, tree, objects, log, on_object)
+    if first is not None and not first.because.startswith("CONFIG_"):
+        second = _attempt(recipe.with_jobs(1), commit, tree, objects, log, on_object)
+        if second != first:
+            trust.emptied(objects)
+            said = "nothing" if second is None else second.because
+            raise HostError(
+                f"make failed ({first.because}), and with one job it said: {said}", f"see {log}", transient=True
+            )
     return first or _kept(recipe, commit, objects, into, clean)
 
 
 def _attempt(
-    recipe: Recipe,
-    commit: Commit,
-    tree: Path,
-    objects: Path,
-    log: Path,
-    jobs: int,
-    on_object: Callable[[int], None],
+    recipe: Recipe, commit: Commit, tree: Path, objects: Path, log: Path, on_object: Callable[[int], None]
 ) -> BrokenBuild | None:
     """Configure and make once; return why it failed, None if it did not."""
+    with trust.building(objects):
+        failed = _configured_and_made(recipe, commit, tree, objects, log, on_object)
+    if failed is not None and failed.because.startswith(EXCESS):
+        trust.emptied(objects)  # make was killed in the middle of its work, and what it wrote may be the excess
+    return failed
+
+
+def _configured_and_made(
+    recipe: Recipe, commit: Commit, tree: Path, objects: Path, log: Path, on_object: Callable[[int], None]
+) -> BrokenBuild | None:
     begin = log.stat().st_size if log.exists() else 0
     config = fresh_config(recipe, commit, tree, objects, log)
     if isinstance(config, BrokenBuild):
@@ -160,8 +162,7 @@ def _attempt(
             made += 1
             on_object(made)
 
-    image = recipe.architecture.image
-    failed = _made(recipe.with_jobs(jobs), commit, tree, objects, log, image, BUILD_SECONDS, count)
+    failed = _made(recipe, commit, tree, objects, log, recipe.architecture.image, BUILD_SECONDS, count)
     if failed is not None:
         return failed
     if buildlog.skewed(_lines(log, begin)):

@@ -64,6 +64,9 @@ class Recipe:
         else:
             kept = {key: os.environ[key] for key in ("PATH", "HOME", "TMPDIR") if key in os.environ}
         cached = {"CCACHE_DIR": self.ccache, "CCACHE_BASEDIR": str(tree)} if self.ccache is not None else {}
+        if self.walled and cached:
+            # Not the cache's own: there a build could name a program that wraps the compiler of all others.
+            cached["CCACHE_CONFIGPATH"] = "/dev/null"
         return kept | cached | _REPRODUCIBLE | {"LC_ALL": "C"}
 
     def walls(self, tree: Path, objects: Path) -> sandbox.Walls | None:

@@ -128,11 +128,17 @@ class Bounds:
         if self.memory and sum(member.resident for member in members.values()) > self.memory < _shared_out(members):
             return f"took more than {_size(self.memory)} of memory"
         if now >= self._look_at_disk:
-            if self.disk and written(self.directory, self.disk) > self.disk:
-                return f"wrote more than {_size(self.disk)}, or a million files"
+            if full := self.full():
+                return full
             # Never more than a tenth of the time for counting files.
             self._look_at_disk = time.monotonic() + max(DISK_TICK, 10 * (time.monotonic() - now))
         self._look = time.monotonic() + TICK
+        return ""
+
+    def full(self) -> str:
+        """Return that too much was written, "" if it was not. What is there at the end stays there."""
+        if self.disk and written(self.directory, self.disk) > self.disk:
+            return f"wrote more than {_size(self.disk)}, or a million files"
         return ""
 
 
@@ -221,6 +227,7 @@ def main(words: list[str]) -> int:
         code = reaped(child)
         over = "" if asked or code is not None else bounds.broken()
     code = end(child, code, child if walled else 0, gently=not over)
+    over = over or ("" if asked else bounds.full())
     os.write(say, over.encode())
     return code
 

@@ -147,6 +147,7 @@ def run(
             finally:
                 # Also when the command ended by itself: what it left in the background is not wanted.
                 _end(child)
+                _copy_rest(child, copy)
                 copy.close()
             excess = os.read(heard, 4096).decode() or copy.excess
         finally:
@@ -161,9 +162,12 @@ def _kept(
     argv: Sequence[str], env: Mapping[str, str], said: int, bounds: Bounds, *, walled: bool
 ) -> subprocess.Popen[bytes]:
     """Start argv under its keeper: see there what it does after our death."""
+    # Compiled when we imported it, where Python may write that down: a script is compiled anew at each start.
+    compiled = keeper.__spec__.cached if keeper.__spec__ is not None else None
+    program = compiled if compiled and os.path.exists(compiled) else keeper.__file__
     numbers = (os.getpid(), said, int(walled), bounds.tasks, bounds.memory, bounds.disk)
     return subprocess.Popen(
-        [sys.executable, "-I", "-S", keeper.__file__, *map(str, numbers), str(bounds.directory), *argv],
+        [sys.executable, "-I", "-S", program, *map(str, numbers), str(bounds.directory), *argv],
         env=dict(env),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
@@ -191,7 +195,7 @@ def _copy(child: subprocess.Popen[bytes], copy: logfile.Copy, deadline: float) -
     assert child.stdout is not None
     gone = os.pidfd_open(child.pid)
     try:
-        with selectors.DefaultSelector() as selector, child.stdout:
+        with selectors.DefaultSelector() as selector:
             selector.register(child.stdout, selectors.EVENT_READ)
             selector.register(gone, selectors.EVENT_READ)
             while (left := deadline - time.monotonic()) > 0:
@@ -210,3 +214,16 @@ def _copy(child: subprocess.Popen[bytes], copy: logfile.Copy, deadline: float) -
     finally:
         os.close(gone)
     return False
+
+
+def _copy_rest(child: subprocess.Popen[bytes], copy: logfile.Copy) -> None:
+    """Copy what the child said while it was ended, a pipe's content at most, and close the pipe.
+
+    Not closed before: make says which half-written target it deletes, and must not die of saying so.
+    """
+    assert child.stdout is not None
+    with child.stdout, suppress(BlockingIOError):
+        os.set_blocking(child.stdout.fileno(), False)
+        for _ in range(16):
+            if not copy.block(os.read(child.stdout.fileno(), 1 << 16)):
+                break

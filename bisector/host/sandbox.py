@@ -100,9 +100,10 @@ def still(chosen: str) -> None:
 
 
 def says(chosen: str) -> str:
-    """Return what is in force, for a reader of the report."""
+    """Return what is in force, for a reader of the report. Raises UserError as `still` does."""
     if chosen != IN_FORCE:
         return f"{chosen}; builds can do whatever their user can"
+    still(chosen)
     done = subprocess.run(["bwrap", "--version"], capture_output=True, text=True, timeout=TRIAL, check=False)
     return f"{done.stdout.strip()}: {DENIES}"
 
@@ -139,7 +140,7 @@ def toolchains(path: str, programs: Iterable[str], machine: str) -> tuple[Path, 
     what else lies beside them. `machine`: the compiler's name of its target, a directory of its own.
     """
     entries = [Path(entry) for entry in search_path(path).split(os.pathsep) if entry]
-    found = {entry for entry in entries if entry.is_dir() and not _in_home(entry) and not _holds_home(entry)}
+    found = {entry for entry in entries if _usable(entry) and not _in_home(entry) and not _holds_home(entry)}
     for program in programs:
         if (place := shutil.which(program, path=path)) is not None:
             # A link to the program, and where it leads: a compiler finds its parts beside its real self.
@@ -155,8 +156,13 @@ def _parts(program: Path, machine: str) -> Iterator[Path]:
         return
     for name in (*_TOOLCHAIN, machine):
         part = program.parent.parent / name
-        if name and part.is_dir():
+        if name and _usable(part):
             yield part
+
+
+def _usable(path: Path) -> bool:
+    # Path.is_dir() raises where we may not look.
+    return os.path.isdir(path) and os.access(path, os.R_OK | os.X_OK)
 
 
 def _in_system(path: Path) -> bool:
