@@ -371,9 +371,10 @@ def test_a_worktree_without_its_git_is_not_taken_for_the_repository_around_it(fa
 def test_a_directory_that_vanishes_while_make_runs_breaks_no_build(what: str, fault: Fault) -> None:
     directory = f"{fault.bisector.state}/workspaces/*/0/{what}"
     if what == "tree":
-        directory += "/init"
+        # Headers: with one job, both attempts of a build then fail alike, as they do on a broken commit.
+        directory += "/include"
     fault.wrap(GCC, before=f"rm -rf {directory}; rm {fault.flag}")
-    ran = fault.start()
+    ran = fault.start("--jobs", "1")
     assert (ran.code, ran.culprit) == (0, fault.ids[FLIP]), ran.err
     assert ran.err.count("trying again") == 1
     fault.sound()
@@ -409,8 +410,6 @@ def test_objects_of_another_compiler_are_not_linked_into_our_kernel(fault: Fault
 
 
 def test_what_a_power_cut_may_have_spoiled_is_made_anew(fault: Fault) -> None:
-    fault.wrap(QEMU, instead='REAL "$@"; kill -9 $(ps -o ppid= -p $PPID) $PPID')
-    fault.flag.touch()
     running = fault.bisector.spawn(
         "start", "--repo", fault.tree.path, "--old", fault.tree.base, "--new", fault.ids[-1], *ONCE, "--no-ccache"
     )
@@ -419,15 +418,12 @@ def test_what_a_power_cut_may_have_spoiled_is_made_anew(fault: Fault) -> None:
         assert running.poll() is None
     running.kill()
     running.communicate()
-    fault.flag.unlink()
     [place] = fault.bisector.state.glob("workspaces/*/0")
     (place / "boot-id").write_text("00000000-0000-0000-0000-000000000000")
     for path in [*place.glob("objects/**/*.o"), place / "tree" / "init" / "main.c"]:
         stamp = path.stat()
         path.write_bytes(bytes(stamp.st_size))
         os.utime(path, ns=(stamp.st_atime_ns, stamp.st_mtime_ns))
-    [gitdir] = (fault.tree.path / ".git" / "worktrees").iterdir()
-    (gitdir / "HEAD").write_text("")
     done = fault.bisector("resume", "--json")
     assert (done.code, done.culprit) == (0, fault.ids[FLIP]), done.err
     fault.sound()
