@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Sequence
 
 from bisector import step
-from bisector.errors import HostError
+from bisector.errors import HostError, UserError
 from bisector.events import Asked, Concluded, Event, Progress, Searching, Tested
 from bisector.evidence import confirm, ends
 from bisector.host.repository import Repository
@@ -115,8 +115,10 @@ class Bisection:
     def _search(self, question: Question, olds: tuple[str, ...]) -> list[str]:
         """Let git search; return the commits that are left: one, or those that untestable ones hide."""
         tree, new = self.bench.workspace.git, self.session.started.new.id
+        within = self.repository.between(olds, new)
+        self._require_within(within)
         if self.session.searching is None:
-            self._record(Searching(commits=len(self.repository.between(olds, new)), olds=olds))
+            self._record(Searching(commits=len(within), olds=olds))
         tree.start_bisection(olds, new)
         for commit, found in self._marks().items():
             tree.mark(commit, found)
@@ -138,8 +140,24 @@ class Bisection:
 
     def _marks(self) -> dict[str, Verdict]:
         """Return the search's verdicts so far, in order."""
-        searched = [taken for taken in self.session.steps if taken.purpose is Purpose.SEARCH]
-        return {taken.commit.id: taken.verdict for taken in searched if taken.verdict is not None}
+        marks: dict[str, Verdict] = {}
+        for taken in self.session.steps:
+            if taken.purpose is Purpose.SEARCH and taken.verdict is not None:
+                before = marks.setdefault(taken.commit.id, taken.verdict)
+                if before is not taken.verdict:
+                    raise UserError(
+                        f"the journal has {taken.commit.short} both as {before.value} and as {taken.verdict.value}",
+                        "somebody changed it: start a new session",
+                    )
+        return marks
+
+    def _require_within(self, candidates: Sequence[str]) -> None:
+        """Refuse a journal with verdicts on commits that this search could not ask for. Raises UserError."""
+        if strange := self._marks().keys() - set(candidates):
+            raise UserError(
+                f"the journal has a verdict on {min(strange)[:12]}, which is not between the ends",
+                "somebody changed it: start a new session",
+            )
 
     def _answer(self, commit_id: str, question: Question, olds: Sequence[str]) -> Verdict:
         """Test the commit that git's child asks for."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import signal
 import sys
@@ -52,7 +53,7 @@ def _interrupt(number: int, _: object) -> None:
 
 def main() -> None:
     """Run the command line; every family of errors becomes one sentence and one exit code, here."""
-    _open_what_is_closed()
+    _ready_outputs()
     forget_callers_git()
     for wanted in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(wanted, _interrupt)
@@ -83,27 +84,32 @@ def main() -> None:
     _leave(code or 0)
 
 
-def _open_what_is_closed() -> None:
-    """Give the standard descriptors that are closed to /dev/null; no file of ours may get such a number.
+def _ready_outputs() -> None:
+    """Give the standard descriptors that are closed to /dev/null, and let all of them take any text.
 
-    With `bisector start >&-` the journal would be descriptor 1, and all that is printed would go into it.
+    With `bisector start >&-` the journal would else be descriptor 1, and all that is printed would go into it.
     """
     for number, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
         if getattr(sys, name) is None:
             # The lowest free number is this one: those below it are open by now.
             os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)
             setattr(sys, name, os.fdopen(number, mode, encoding="utf-8", closefd=False))
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # JSON is UTF-8 whatever the locale says, and a subject in Chinese is no reason to fail.
+            stream.reconfigure(encoding="utf-8", errors="backslashreplace")
 
 
 def _leave(code: int) -> NoReturn:
     """End the process; an output that nobody reads is no reason for another word, one that was lost is a failure."""
-    try:
-        sys.stdout.flush()
-    except OSError as error:
-        # Python would flush once more at its end, and exit with 120.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        if not isinstance(error, BrokenPipeError):
-            code = code or HOST
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except OSError as error:
+            # Python would flush once more at its end, and exit with 120.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+            if stream is sys.stdout and not isinstance(error, BrokenPipeError):
+                code = code or HOST
     sys.exit(code)
 
 

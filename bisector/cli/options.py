@@ -100,7 +100,10 @@ def settings(options: dict[str, Any], **asked: Any) -> Settings:
     _require_storable(str(repo), "--repo")
     for name, shape in _PLAIN.items():
         if not re.fullmatch(shape, options[name] or "", re.ASCII):
-            raise UserError(f"--{name.replace('_', '-')} {options[name]!r} has characters that its program never has")
+            raise UserError(
+                f"--{name.replace('_', '-')} {options[name]!r} has signs that no such word has",
+                "it goes to make or QEMU as it is: letters, digits, and . / + - _",
+            )
     asked_limits = [options[f"{name}_limit"] for name in ("boot", "silence", "total", "output")]
     if not all(map(math.isfinite, asked_limits)):
         raise UserError("a limit is not a number of seconds or MiB", "limits are finite and more than zero")
