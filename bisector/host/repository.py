@@ -64,8 +64,9 @@ def _failing_as_ours() -> Iterator[None]:
 
 
 def _said(stderr: str) -> str:
-    """Return git's own words, as one line."""
-    return "; ".join(stderr.strip().removeprefix("stderr: ").strip("'").split("\n")).strip("; ")
+    """Return git's own words, as one line, without its advice."""
+    lines = stderr.strip().removeprefix("stderr: ").strip("'").split("\n")
+    return "; ".join(line for line in lines if line.strip() and not line.startswith("hint:"))
 
 
 def _cut(revision: str) -> str:
