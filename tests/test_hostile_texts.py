@@ -5,6 +5,7 @@ import os
 import stat
 import subprocess
 import unicodedata
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ from bisector.model import Ending, Transcript
 from bisector.report import harmless
 from tests import samples
 from tests.conftest import ONCE, Bisector
-from tests.frames import NONCE, frame
+from tests.frames import LOOPING, NONCE, frame, sound_boot
 from tests.minitree import MiniTree
 
 # Whoever sets one of these has a program run by git, if a commit's attributes or our commands give an occasion.
@@ -321,6 +322,16 @@ def test_sixteen_megabytes_of_anything_are_read_in_time_that_grows_with_their_le
     assert sum(1 for _ in frames.frames(text, NONCE)) <= 1
     observation = probe.read(Transcript(text, Ending.PANICKED, 1.0, None, NONCE))
     assert [reading.scenario for reading in observation.readings] == ["boot"]
+
+
+def test_a_scenario_whose_first_lines_were_lost_is_not_read_from_the_rest() -> None:
+    boot = sound_boot()
+    boot.scenario("watch-oasync", "open=0", "type=5 signo=5 code=1", LOOPING)
+    whole = boot.complete()
+    lost = [line for line in boot.signed if "watch-oasync" in line][:3]
+    text = "".join(line for line in whole.text.splitlines(keepends=True) if line.strip() not in lost)
+    said = [str(probe.read(replace(whole, text=said)).reading("watch-oasync").outcome) for said in (whole.text, text)]
+    assert said == ["SPURIOUS(signal 5 code 1)", "NORUN(a line of it was lost)"]
 
 
 @pytest.mark.timeout(300)
