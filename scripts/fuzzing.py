@@ -11,7 +11,8 @@ from pathlib import Path
 
 TESTS = "tests/test_properties.py"
 _TEST = re.compile(rf"^{TESTS}::(\w+):", re.MULTILINE)
-_TRIED = re.compile(r"(\d+) passing examples?, (\d+) failing examples?, (\d+) invalid")
+# Older versions of Hypothesis: "30 passing examples, 0 failing examples, 0 invalid examples".
+_TRIED = re.compile(r"(\d+) passing(?: examples?)?, (\d+) failing")
 
 
 def counted(said: str) -> dict[str, tuple[int, int]]:
@@ -53,9 +54,9 @@ def main() -> int:
         print(f"{held + failed:>9}  {name.removeprefix('test_').replace('_', ' ')}{'  FAILED' if failed else ''}")
     total = sum(held + failed for held, failed in tried.values())
     print(f"{total:>9}  inputs for {len(tried)} properties in {time.monotonic() - began:.0f} s")
-    if done.returncode or not tried:
+    if done.returncode or not total:
         print(done.stdout)
-    return done.returncode or int(not tried)
+    return done.returncode or int(not total)
 
 
 if __name__ == "__main__":
