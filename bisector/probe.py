@@ -53,11 +53,14 @@ class _Run:
     lines: tuple[str, ...] = ()
     last: int = 0
     heard: int = 0
+    started: bool = False
 
     def note(self, frame: Frame) -> None:
         """Take in one line that was said while this scenario ran."""
         self.last, self.heard = frame.sequence, self.heard + 1
-        if frame.verb == "fact":
+        if frame.verb == "start":
+            self.started = True
+        elif frame.verb == "fact":
             self.facts.update(frame.words)
         elif frame.verb == "done":
             self.exit = frame.words.get("exit", "")
@@ -68,7 +71,7 @@ class _Run:
     @property
     def whole(self) -> bool:
         """Tell whether every line from the first to the last was heard: a lost one may have been a fact."""
-        return self.last - self.first + 1 == self.heard
+        return self.started and self.last - self.first + 1 == self.heard
 
 
 def read(transcript: Transcript) -> Observation:

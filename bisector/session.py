@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Sequence
 
 from bisector import step
-from bisector.errors import HostError
+from bisector.errors import HostError, UserError
 from bisector.events import Asked, Concluded, Event, Measured, Progress, Searching, Tested
 from bisector.evidence import confirm, ends, limits
 from bisector.host.repository import Repository
@@ -125,9 +125,10 @@ class Bisection:
 
     def _search(self, question: Question, olds: tuple[str, ...]) -> list[str]:
         """Let git search; return the commits that are left: one, or those that untestable ones hide."""
+        within = self.repository.between(olds, self.session.started.new.id)
+        self._require_within(within)
         if self.session.searching is None:
-            commits = len(self.repository.between(olds, self.session.started.new.id))
-            self._record(Searching(commits=commits, olds=olds))
+            self._record(Searching(commits=len(within), olds=olds))
         # A git or a child of it that was killed: begun again, and told what the journal knows.
         return step.retrying(self.bench.warn, lambda: self._searched(question, olds))
 
@@ -154,8 +155,24 @@ class Bisection:
 
     def _marks(self) -> dict[str, Verdict]:
         """Return the search's verdicts so far, in order."""
-        searched = [taken for taken in self.session.steps if taken.purpose is Purpose.SEARCH]
-        return {taken.commit.id: taken.verdict for taken in searched if taken.verdict is not None}
+        marks: dict[str, Verdict] = {}
+        for taken in self.session.steps:
+            if taken.purpose is Purpose.SEARCH and taken.verdict is not None:
+                before = marks.setdefault(taken.commit.id, taken.verdict)
+                if before is not taken.verdict:
+                    raise UserError(
+                        f"the journal has {taken.commit.short} both as {before.value} and as {taken.verdict.value}",
+                        "somebody changed it: start a new session",
+                    )
+        return marks
+
+    def _require_within(self, candidates: Sequence[str]) -> None:
+        """Refuse a journal with verdicts on commits that this search could not ask for. Raises UserError."""
+        if strange := self._marks().keys() - set(candidates):
+            raise UserError(
+                f"the journal has a verdict on {min(strange)[:12]}, which is not between the ends",
+                "somebody changed it: start a new session",
+            )
 
     def _answer(self, commit_id: str, question: Question, olds: Sequence[str]) -> Verdict:
         """Test the commit that git's child asks for."""

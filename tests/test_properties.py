@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import os
 import unicodedata
 from contextlib import suppress
 from pathlib import Path
@@ -10,17 +12,24 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from bisector import config, events, kconfig, probe
-from bisector.errors import UserError
-from bisector.model import WORDS, Ending, Outcome, Transcript
+from bisector import buildlog, config, events, frames, journal, kconfig, probe, verdict
+from bisector.errors import HostError, UserError
+from bisector.model import WORDS, Ending, Observation, Outcome, Question, Transcript, Verdict
 from bisector.report import harmless
 from bisector.scenarios import BY_NAME
 from tests import samples
 from tests.frames import COUNTED, LOOPING, NONCE, SIGNALLED, Boot, sound_boot
 
-# The same inputs in every run: a commit that passed passes again.
-tried = settings(derandomize=True, database=None, deadline=None, max_examples=200)
-few = settings(tried, max_examples=100)
+# The same inputs in every run: a commit that passed passes again. `scripts/fuzz` asks for others, and for more.
+ASKED = int(os.environ.get("BISECTOR_EXAMPLES", "0"))
+tried = settings(
+    derandomize=not ASKED,
+    database=None,
+    deadline=None,
+    max_examples=ASKED or 200,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+few = settings(tried, max_examples=ASKED or 100)
 
 ENDINGS = st.sampled_from(Ending)
 BYTES = st.binary(max_size=200).map(lambda raw: raw.decode("utf-8", "backslashreplace"))
@@ -104,6 +113,70 @@ def test_a_console_that_ends_anywhere_says_no_more_than_the_whole(share: float, 
     part = Transcript(whole.text[: int(share * len(whole.text))], ending, 3.0, 1.0, NONCE)
     for name, outcome in outcomes(part).items():
         assert outcome == said[name] or outcome.word in UNMEASURED | BROKEN_OFF | BEFORE_THE_PROBE | {"NO_POWER_OFF"}
+
+
+def rich_boot() -> str:
+    """Return the console of a boot whose scenarios show as many different outcomes as can be."""
+    boot = sound_boot()
+    boot.scenario("exec-oasync", "open=0", "type=5 signo=5 code=1", LOOPING)
+    boot.scenario("watch-sigtrap", "open=1")
+    boot.scenario("period2-exec-sigtrap", "open=0", "calls=10 period=2 count=19 entries=9")
+    boot.kernel("[    1.5] a warning @bsct in between")
+    boot.scenario("step-svc", "stops=site+4/5/0,site+4/5/2")
+    boot.scenario("step-regset", "stops=site+0/5/2")
+    boot.scenario("native-step", "armed=site+0/5/4", "disarmed=site+4/5/2")
+    boot.scenario("stop-then-cont", how="signal:11")
+    boot.scenario("count-svc", "open=0", "calls=10 count=10 traps=3 code=0")
+    return boot.complete().text
+
+
+RICH = rich_boot()
+SAID = outcomes(Transcript(RICH, Ending.POWERED_OFF, 3.0, 1.0, NONCE))
+# Where, how much of it goes, what comes in its place; and two places that change theirs.
+CHANGES = st.lists(st.tuples(st.floats(0, 1), st.integers(0, 400), st.one_of(NOISE, st.just(""))), max_size=8)
+SWAPS = st.lists(st.tuples(st.integers(0, 999), st.integers(0, 999)), max_size=6)
+DROPS = st.lists(st.integers(0, 999), max_size=60)
+
+
+def mutated(changes: list[tuple[float, int, str]], swaps: list[tuple[int, int]], drops: list[int]) -> str:
+    """Return the rich boot's console with lines lost and in another order, and then bytes lost, put and changed."""
+    lines = RICH.splitlines(keepends=True)
+    for one, other in swaps:
+        one, other = one % len(lines), other % len(lines)
+        lines[one], lines[other] = lines[other], lines[one]
+    lost = {drop % len(lines) for drop in drops}
+    text = "".join(line for number, line in enumerate(lines) if number not in lost)
+    for share, length, put in changes:
+        place = int(share * len(text))
+        text = text[:place] + put + text[place + length :]
+    return text
+
+
+@tried
+@given(CHANGES, SWAPS, DROPS, ENDINGS)
+def test_a_damaged_console_loses_readings_and_makes_none(
+    changes: list[tuple[float, int, str]], swaps: list[tuple[int, int]], drops: list[int], ending: Ending
+) -> None:
+    damaged = Transcript(mutated(changes, swaps, drops), ending, 3.0, 1.0, NONCE)
+    for name, outcome in outcomes(damaged).items():
+        if name != "boot":
+            assert outcome == SAID[name] or outcome.word in UNMEASURED | BROKEN_OFF, (name, outcome)
+
+
+@tried
+@given(st.one_of(NOISE, st.text(), BYTES), ENDINGS, st.sampled_from([*BY_NAME][1:]), st.sampled_from(sorted(WORDS)))
+def test_noise_is_untestable_for_every_question(text: str, ending: Ending, scenario: str, word: str) -> None:
+    asked = Question(scenario, Outcome("OK", "old"), Outcome(word, "new"))
+    observation: Observation = probe.read(Transcript(text, ending, 1.0, None, NONCE))
+    assert verdict.judge(observation, asked)[0] is Verdict.UNTESTABLE
+
+
+@tried
+@given(st.integers(0, len(RICH) - 1), st.integers(0, 7))
+def test_a_line_of_which_one_bit_is_wrong_is_no_line_of_the_probe(place: int, bit: int) -> None:
+    text = RICH[:place] + chr(ord(RICH[place]) ^ (1 << bit)) + RICH[place + 1 :]
+    whole = {frame.line for frame in frames.frames(RICH, NONCE)}
+    assert {frame.line for frame in frames.frames(text, NONCE)} <= whole
 
 
 KEYS = (
@@ -204,7 +277,7 @@ def test_any_bytes_are_no_event_of_ours(line: bytes) -> None:
 TOML = st.from_regex(r"((old|new|jobs|odd-key) ?= ?(\"\w*\"|\d{1,3}|true|\[1, 2\]|\{a = 1\})\n){0,4}", fullmatch=True)
 
 
-@settings(few, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@few
 @given(raw=st.one_of(st.binary(), TOML.map(str.encode)))
 def test_a_file_of_options_is_read_or_refused(raw: bytes, tmp_path: Path) -> None:
     path = tmp_path / "bisector.toml"
@@ -221,3 +294,64 @@ def test_what_is_shown_is_one_line_of_characters_that_only_show(text: str) -> No
     assert all(character.isprintable() or unicodedata.category(character) == "Zs" for character in shown)
     assert harmless.line(shown) == shown
     assert len(harmless.line(text, 20)) <= 20
+
+
+BUILD = st.sampled_from(
+    [
+        "init/main.c:3:7: error: expected ';'",
+        "make[1]: *** [Makefile:3: all] Error 2",
+        ": No space left on device",
+        "Killed",
+        "sh: 1: flex: not found",
+        "  12 | #error out of memory",
+        "aarch64-linux-gnu-ld: undefined reference to `a'",
+    ]
+)
+
+
+@tried
+@given(st.lists(st.one_of(BUILD, st.text(max_size=30), BYTES, st.tuples(BUILD, st.text(max_size=9)).map("".join))))
+def test_a_build_log_says_a_reason_or_that_it_was_our_machine(lines: list[str]) -> None:
+    said = "make failed without saying why"
+    with suppress(HostError):
+        said = buildlog.because(lines)
+    assert said == "make failed without saying why" or any(line.strip().startswith(said) for line in lines)
+    buildlog.skewed(lines)
+
+
+@tried
+@given(st.text(st.characters(categories=["Cc", "Cf", "Zl", "Zp", "Cs", "Co", "L", "S"])))
+def test_json_gives_every_text_back_and_lets_none_act(said: str) -> None:
+    line = events.encode(samples.started(samples.commit("0", said))).decode()
+    assert not [character for character in line if harmless.acts(character)]
+    assert json.loads(line)["old"]["subject"] == said.encode("utf-8", "backslashreplace").decode()
+
+
+PARTS = st.one_of(st.sampled_from([line + b"\n" for line in SAMPLES]), st.binary(max_size=40), st.just(b"\n"))
+
+
+@few
+@given(parts=st.lists(PARTS, max_size=20))
+def test_a_journal_of_any_bytes_is_read_or_refused_and_never_written(parts: list[bytes], tmp_path: Path) -> None:
+    path = tmp_path / journal.NAME
+    path.write_bytes(b"".join(parts))
+    with suppress(UserError):
+        session = journal.read(tmp_path)
+        # Nothing but what stands in whole lines of ours is believed.
+        assert len(session.steps) <= sum(b'"event":"step"' in part for part in parts)
+    assert path.read_bytes() == b"".join(parts)
+
+
+KCONFIG = st.sampled_from(["CONFIG_A=y", "# CONFIG_A is not set", 'CONFIG_B="', "CONFIG_A=", "CONFIG_\x00=n", "\r"])
+
+
+@few
+@given(st.lists(st.one_of(KCONFIG, st.text(max_size=20))).map("\n".join), st.text())
+def test_a_config_is_read_whatever_stands_in_it(one: str, other: str) -> None:
+    wanted = kconfig.options("CONFIG_A=y  # required: the test", "any")
+    lost = kconfig.lost(wanted, one)
+    assert (lost is None) == (kconfig.settings(one).get("CONFIG_A") == "y")
+    assert {line.partition("=")[0] for line in kconfig.difference(one, other)} <= {
+        *kconfig.settings(one),
+        *kconfig.settings(other),
+    }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 import traceback
@@ -45,7 +46,7 @@ for command in (doctor_command, test, start, resume, status, log, list_command, 
 
 def main() -> NoReturn:
     """Run the command line, and end the process."""
-    _open_what_is_closed()
+    _ready_outputs()
     forget_callers_git()
     stopping.listen()
     try:
@@ -90,16 +91,20 @@ def _stopped(context: click.Context | None, error: Interrupted) -> int:
     return _failed(context, error.message, error.hint, INTERRUPTED)
 
 
-def _open_what_is_closed() -> None:
-    """Give the standard descriptors that are closed to /dev/null; no file of ours may get such a number.
+def _ready_outputs() -> None:
+    """Give the standard descriptors that are closed to /dev/null, and let all of them take any text.
 
-    With `bisector start >&-` the journal would be descriptor 1, and all that is printed would go into it.
+    With `bisector start >&-` the journal would else be descriptor 1, and all that is printed would go into it.
     """
     for number, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
         if getattr(sys, name) is None:
             # The lowest free number is this one: those below it are open by now.
             os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)
             setattr(sys, name, os.fdopen(number, mode, encoding="utf-8", closefd=False))
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # JSON is UTF-8 whatever the locale says, and a subject in Chinese is no reason to fail.
+            stream.reconfigure(encoding="utf-8", errors="backslashreplace")
 
 
 def _leave(code: int) -> NoReturn:
@@ -107,10 +112,10 @@ def _leave(code: int) -> NoReturn:
     for stream in (sys.stdout, sys.stderr):
         try:
             stream.flush()
-        except BrokenPipeError:
-            pass
-        except (OSError, ValueError):
-            code = code or HOST
+        except OSError as error:
+            # Whoever read it may have gone; what was lost otherwise is a failure.
+            if stream is sys.stdout and not isinstance(error, BrokenPipeError):
+                code = code or HOST
     # At once: Python would wait for the threads of other packages, and take signals while it does.
     os._exit(code)
 

@@ -135,7 +135,10 @@ def settings(options: dict[str, Any], **asked: Any) -> Settings:
     _require_storable(str(repo), "--repo")
     for name, shape in _PLAIN.items():
         if not re.fullmatch(shape, options[name] or "", re.ASCII):
-            raise UserError(f"--{name.replace('_', '-')} {options[name]!r} has characters that its program never has")
+            raise UserError(
+                f"--{name.replace('_', '-')} {options[name]!r} has signs that no such word has",
+                "it goes to make or QEMU as it is: letters, digits, and . / + - _",
+            )
     sandboxed = sandbox.chosen(options["sandbox"])
     memory = options["build_memory"]
     known = {"scenario": None, "old_outcome": None, "new_outcome": None, "end_boots": 1, "confirm_boots": 1}

@@ -24,6 +24,7 @@ _CONFIG = {
     "gc.auto": "0",
     "maintenance.auto": "false",
     "advice.detachedHead": "false",
+    "advice.graftFileDeprecated": "false",
     "log.showSignature": "false",
     "log.mailmap": "false",
     "i18n.logOutputEncoding": "UTF-8",

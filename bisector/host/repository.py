@@ -68,8 +68,9 @@ def _failing_as_ours() -> Iterator[None]:
 
 
 def _said(stderr: str) -> str:
-    """Return git's own words, as one line."""
-    return "; ".join(stderr.strip().removeprefix("stderr: ").strip("'").split("\n")).strip("; ")
+    """Return git's own words, as one line, without its advice."""
+    lines = stderr.strip().removeprefix("stderr: ").strip("'").split("\n")
+    return "; ".join(line for line in lines if line.strip() and not line.startswith("hint:"))
 
 
 def _cut(revision: str) -> str:
@@ -118,13 +119,18 @@ class Repository:
         if revision.startswith("-") or not revision.strip() or not revision.isprintable():
             raise UserError(f"{told} is not a revision", hint)
         try:
-            found = self._git("rev-parse", "--verify", "--end-of-options", f"{revision}^{{commit}}")
+            # `:/text` takes all that follows as text.
+            named = self._named(revision) if revision.startswith(":/") else revision
+            found = self._named(f"{named}^{{commit}}")
         except git.GitCommandError as error:
             raise self._no_commit(told, str(error.stderr), hint) from error
         if not _COMMIT_ID.fullmatch(found):
             # `^main` is a revision to git, and its id then has the sign in front.
             raise UserError(f"{told} does not name one commit", hint)
         return self.read(found)
+
+    def _named(self, revision: str) -> str:
+        return self._git("rev-parse", "--verify", "--end-of-options", revision)
 
     def _no_commit(self, told: str, stderr: str, hint: str) -> UserError:
         """Say why git found no commit, in its own words where they are not the usual ones."""
