@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -64,14 +65,16 @@ def test_a_command_is_asked_to_end_before_it_is_killed(tmp_path: Path, walled: b
 
 
 @WALLED
-@pytest.mark.parametrize("killed", ["us", "the keeper", "bubblewrap"])
+@pytest.mark.parametrize("killed", ["us", "the keeper", "bubblewrap", "us and the keeper"])
 def test_nothing_outlives_whoever_of_the_chain_is_killed(tmp_path: Path, walled: bool, killed: str) -> None:
     if killed == "bubblewrap" and not walled:
         killed = "the command"
     mark = f"32.{os.getpid()}"
     walls = f"sandbox.Walls((), (pathlib.Path({str(tmp_path)!r}),))" if walled else "None"
     # Without walls nobody is left who knows of a daemon once the keeper was killed.
-    daemon = f"setsid sleep {mark} &" if walled or killed != "the keeper" else ""
+    daemon = f"setsid sleep {mark} &" if walled or "the keeper" not in killed else ""
+    if killed == "us and the keeper" and not walled:
+        killed = "us"
     code = f"""
 import os, pathlib
 from bisector.host import process, sandbox
@@ -84,11 +87,15 @@ process.run(["sh", "-c", "{daemon} sleep {mark} & echo > {tmp_path}/began; wait;
         time.sleep(0.02)
     assert marked(mark)
     victim = ours.pid
-    for _ in range({"us": 0, "the keeper": 1}.get(killed, 2)):
+    if killed == "us and the keeper":
+        ours.send_signal(signal.SIGSTOP)  # it must not clean up between the two
+    for _ in range({"us": 0, "the keeper": 1, "us and the keeper": 1}.get(killed, 2)):
         victim = int(Path(f"/proc/{victim}/task/{victim}/children").read_text().split()[0])
     os.kill(victim, 9)
+    if killed == "us and the keeper":
+        ours.kill()
     assert none_left(mark)
-    assert ours.wait(20) == (-9 if killed == "us" else 0)
+    assert ours.wait(20) == (-9 if "us" in killed.split() else 0)
 
 
 @WALLED

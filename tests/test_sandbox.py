@@ -241,21 +241,34 @@ def test_a_file_is_odd_if_it_is_a_link_a_pipe_too_long_or_lies_behind_a_link(tmp
     assert sandbox.odd(tmp_path, "plain", 3)
 
 
-def test_a_poisoned_cache_and_poisoned_objects_do_not_certify_anything(tree: MiniTree, bisector: Bisector) -> None:
-    script = """
+SETTINGS = """
 printf '%s\\n' '#!/bin/sh' 'exec "$@" -DUTS_RELEASE="\\"forged\\""' > "$CCACHE_DIR/wrap"
 chmod +x "$CCACHE_DIR/wrap"
 echo "prefix_command = $CCACHE_DIR/wrap" > "$CCACHE_DIR/ccache.conf"
+"""
+RESULTS = """
 find "$CCACHE_DIR" -name '*R' > /tmp/all
 while read -r one; do while read -r other; do cp -f "$one" "$other"; done < /tmp/all; break; done < /tmp/all
 """
+
+
+@pytest.mark.parametrize("script", [SETTINGS, RESULTS], ids=["settings", "results"])
+def test_a_poisoned_cache_does_not_certify_anything(
+    tree: MiniTree, bisector: Bisector, tmp_path: Path, script: str
+) -> None:
     honest: dict[str, str | None] = {"Makefile": tree.files(tree.base)["Makefile"]}
     edits = hostile.makefile(tree, script, "Image")
     ids = tree.story(5, 3, edits={1: {"files": edits}, 2: {"files": honest}})
-    ran = bisector.start(tree.path, tree.base, ids[4], *ONCE, "--sandbox", "require")
+    own = {"XDG_CACHE_HOME": str(tmp_path / "cache")}
+    ran = bisector.start(tree.path, tree.base, ids[4], *ONCE, "--sandbox", "require", env=own)
+    if script == SETTINGS:
+        assert list(tmp_path.rglob("ccache.conf"))
+        assert (ran.code, ran.culprit) == (0, ids[3]), ran.err
+        # What certifies reads nobody's cache.
+        assert "/clean/.bisector-ccache " in build_log(bisector, ids[3]).read_text()
+    # It can make a step useless, and the answer wide or none, but not wrong.
     assert ran.code in (0, 10, 20), ran.err
     assert ran.culprit in (ids[3], None)
-    assert "forged" not in "".join(str(step["observation"]) for step in ran.steps if step["observation"])
 
 
 # -- where it cannot be --------------------------------------------------------------------------------

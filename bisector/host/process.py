@@ -162,12 +162,9 @@ def _kept(
     argv: Sequence[str], env: Mapping[str, str], said: int, bounds: Bounds, *, walled: bool
 ) -> subprocess.Popen[bytes]:
     """Start argv under its keeper: see there what it does after our death."""
-    # Compiled when we imported it, where Python may write that down: a script is compiled anew at each start.
-    compiled = keeper.__spec__.cached if keeper.__spec__ is not None else None
-    program = compiled if compiled and os.path.exists(compiled) else keeper.__file__
     numbers = (os.getpid(), said, int(walled), bounds.tasks, bounds.memory, bounds.disk)
     return subprocess.Popen(
-        [sys.executable, "-I", "-S", program, *map(str, numbers), str(bounds.directory), *argv],
+        [sys.executable, "-I", "-S", keeper.__file__, *map(str, numbers), str(bounds.directory), *argv],
         env=dict(env),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
