@@ -34,6 +34,7 @@ def start(
     _check_ends(repository, *ends)
     opening.machine(settings)
     opening.require_plain(state)
+    opening.make_private(state)
     started = Started(
         session=opening.new_name(),
         bisector=__version__,
@@ -141,6 +142,7 @@ def test(
     commits = [repository.commit(revision) for revision in revisions]
     opening.machine(settings)
     opening.require_plain(state)
+    opening.make_private(state)
     opening.versions(settings)
     stopping.go_on_with("what was found stands above; run it again for the rest")
     directory = state / "tests" / opening.new_name()

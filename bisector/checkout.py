@@ -19,7 +19,9 @@ from pathlib import Path
 from bisector.errors import HostError, UserError
 from bisector.host import disk
 from bisector.host.repository import Repository
+from bisector.host.worktree import Worktree
 from bisector.model import Commit
+from bisector.recipe import TEMPORARY
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +30,7 @@ class Workspace:
 
     tree: Path
     objects: Path
-    git: Repository
+    git: Worktree
 
 
 @contextmanager
@@ -54,18 +56,19 @@ def workspace(repository: Repository, state: Path, commit: Commit) -> Iterator[W
 def _opened(repository: Repository, place: Path, commit: Commit) -> Workspace:
     tree, objects = place / "tree", place / "objects"
     _begun_under_this_boot(place)
-    for unfinished in (place / "clean", *place.glob("*.gone"), *place.glob("*.part")):
+    for unfinished in (place / "clean", place / TEMPORARY, *place.glob("*.gone"), *place.glob("*.part")):
         disk.remove(unfinished)
     objects.mkdir(exist_ok=True)
+    (place / TEMPORARY).mkdir()
     try:
-        git = Repository(tree, ours=True)
+        git = Worktree(tree)
         if git.path != tree.resolve() or git.common_dir != repository.common_dir:
             raise UserError("not ours")
     except UserError:
         # Not there yet, or its registration, its directory or its whole repository was lost or made anew.
         disk.discard(tree)
         repository.add_worktree(tree, commit)
-        git = Repository(tree, ours=True)
+        git = Worktree(tree)
         if git.path != tree.resolve():
             raise HostError(f"git made no worktree at {tree}") from None
     git.break_own_locks()

@@ -23,7 +23,7 @@ from bisector.events import Settings
 from bisector.evidence import limits
 from bisector.guest import compile as guest
 from bisector.guest import initramfs
-from bisector.host import files, process, sandbox
+from bisector.host import disk, files, process, sandbox
 from bisector.host.repository import Repository
 from bisector.model import Commit
 from bisector.recipe import Recipe
@@ -132,6 +132,15 @@ def require_plain(state: Path) -> None:
             f"the state directory {str(state)!r} has spaces or signs in its path that make does not take",
             "name one with --state whose path has letters, digits, and . / + @ , = ~ - _ only",
         )
+
+
+def make_private(state: Path) -> None:
+    """Make what bisector keeps below the state directory, for nobody but its user: logs and journals tell much."""
+    with disk.writing(state):
+        state.mkdir(parents=True, exist_ok=True, mode=0o700)
+        for name in ("sessions", "tests", "workspaces"):
+            (state / name).mkdir(exist_ok=True)
+            (state / name).chmod(0o700)
 
 
 def new_name() -> str:

@@ -18,6 +18,8 @@ _REPRODUCIBLE = {
 }
 # ccache's directory in an object directory that is filled from nothing.
 CACHE = ".bisector-ccache"
+# Beside the worktree: the compilers' temporary files, where no sandbox gives them a place of their own.
+TEMPORARY = "tmp"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +64,9 @@ class Recipe:
         if self.walled:
             kept = {"PATH": sandbox.search_path(os.environ.get("PATH", os.defpath)), "HOME": sandbox.HOME}
         else:
-            kept = {key: os.environ[key] for key in ("PATH", "HOME", "TMPDIR") if key in os.environ}
+            kept = {key: os.environ[key] for key in ("PATH", "HOME") if key in os.environ}
+            # What a killed compiler leaves goes when the workspace is opened again.
+            kept["TMPDIR"] = str(tree.parent / TEMPORARY)
         cached = {"CCACHE_DIR": self.ccache, "CCACHE_BASEDIR": str(tree)} if self.ccache is not None else {}
         if self.walled and cached:
             # Not the cache's own: there a build could name a program that wraps the compiler of all others.

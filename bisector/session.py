@@ -6,15 +6,14 @@ crash or a failure of our machine is nothing but walking the road again.
 
 from __future__ import annotations
 
-import math
-import time
 from collections.abc import Callable, Sequence
 
-from bisector import step
+from bisector import progress, step
 from bisector.errors import HostError, UserError
-from bisector.events import Asked, Concluded, Event, Measured, Progress, Searching, Tested
+from bisector.events import Asked, Concluded, Event, Measured, Searching, Tested
 from bisector.evidence import confirm, ends, limits
 from bisector.host.repository import Repository
+from bisector.host.worktree import Worktree
 from bisector.journal import Journal
 from bisector.model import Commit, Conclusion, Kind, Outcome, Purpose, Question, Step, Verdict
 from bisector.search import gitrun
@@ -148,7 +147,7 @@ class Bisection:
         tree.end_bisection()
         return candidates
 
-    def _open(self, tree: Repository, olds: Sequence[str]) -> list[str]:
+    def _open(self, tree: Worktree, olds: Sequence[str]) -> list[str]:
         """Return the candidates that nobody tested yet."""
         marks = tree.marks()
         return [commit for commit in gitrun.left(tree, olds, marks) if commit not in marks]
@@ -234,40 +233,10 @@ class Bisection:
         clean: bool = False,
     ) -> Step:
         """Take one step and put it into the journal."""
-
-        last = ("", 0.0)
-
-        def tell(phase: str, objects: int) -> None:
-            nonlocal last
-            # Six hundred objects a build go by: once a second is enough for a person and for a stream.
-            if phase == last[0] and time.monotonic() < last[1] + 1:
-                return
-            last = (phase, time.monotonic())
-            steps = math.ceil(math.log2(left + 1)) if left is not None else None
-            self.emit(
-                Progress(
-                    phase=phase,
-                    commit=commit.id,
-                    purpose=purpose,
-                    objects=objects,
-                    commits=left,
-                    steps=steps,
-                    seconds_left=self._seconds_left(steps),
-                )
-            )
-
+        tell = progress.teller(self.session, commit, purpose, left, self.emit)
         taken = step.take(self.bench, commit, purpose, question, tell, clean=clean)
         self._record(Tested(step=taken))
         return taken
-
-    def _seconds_left(self, steps: int | None) -> float | None:
-        """Estimate the seconds to the end: what a search step took so far, and the confirming boots."""
-        searched = [taken.seconds.total for taken in self.session.steps if taken.purpose is Purpose.SEARCH]
-        boots = [taken.seconds.boot + taken.seconds.probe for taken in self.session.steps if taken.observation]
-        if steps is None or not searched or not boots:
-            return None
-        boot = sum(boots) / len(boots)
-        return steps * sum(searched) / len(searched) + 2 * self.settings.confirm_boots * boot
 
     def _record(self, event: Tested | Measured | Asked | Searching | Concluded) -> None:
         self.emit(self.journal.append(event))

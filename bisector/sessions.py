@@ -10,6 +10,9 @@ from bisector.errors import UserError
 from bisector.events import SCHEMA, Started
 from bisector.journal import Session
 
+# The last file that a session writes.
+LAST_REPORT = "report.json"
+
 
 def home(state: Path) -> Path:
     """Return the directory of the sessions."""
@@ -57,7 +60,7 @@ def to_resume(state: Path, prefix: str | None, warn: Callable[[str], None]) -> S
 
 
 def unfinished(state: Path, wanted: Started, warn: Callable[[str], None]) -> Session | None:
-    """Return the newest session that this very start would repeat and that has no answer yet."""
+    """Return the newest session that this very start would repeat and that has no answer yet, or no report of it."""
     for name in reversed(names(state)):
         began = journal.begun(home(state) / name)
         if began is None or _question(began) != _question(wanted):
@@ -67,7 +70,7 @@ def unfinished(state: Path, wanted: Started, warn: Callable[[str], None]) -> Ses
         except UserError as error:
             warn(f"session {name} is left alone: {error.message}")
             continue
-        if found.conclusion is not None:
+        if found.conclusion is not None and (found.directory / LAST_REPORT).exists():
             continue
         if why := changed(began, wanted.versions):
             warn(f"session {name} is left alone: {why}")

@@ -168,7 +168,7 @@ def test_a_damaged_console_loses_readings_and_makes_none(
 def test_noise_is_untestable_for_every_question(text: str, ending: Ending, scenario: str, word: str) -> None:
     asked = Question(scenario, Outcome("OK", "old"), Outcome(word, "new"))
     observation: Observation = probe.read(Transcript(text, ending, 1.0, None, NONCE))
-    assert verdict.judge(observation, asked)[0] is Verdict.UNTESTABLE
+    assert verdict.judge(observation, asked, {})[0] is Verdict.UNTESTABLE
 
 
 @tried

@@ -13,6 +13,7 @@ import pytest
 
 from bisector.errors import HostError
 from bisector.host.repository import Repository, environment
+from bisector.host.worktree import Worktree
 from bisector.model import Verdict
 from bisector.search import child, gitrun
 from tests.minitree import MiniTree
@@ -25,7 +26,7 @@ class Range:
         self.ids = tree.story(8, flip_at=5)
         self.old = tree.base
         Repository(tree.path).add_worktree(place, Repository(tree.path).commit(self.ids[-1]))
-        self.git = Repository(place)
+        self.git = Worktree(place)
         self.begin()
 
     def begin(self) -> None:

@@ -21,6 +21,7 @@ from bisector.report.markdown import markdown
 from bisector.report.sections import headline
 from bisector.report.text import text
 from bisector.scenarios import BY_NAME, SCENARIOS
+from bisector.sessions import LAST_REPORT
 
 
 @click.command()
@@ -70,7 +71,7 @@ def _ended(session: Session, conclusion: Conclusion, printer: Printer) -> int:
     kept = {
         "report.txt": text(made).encode(errors="backslashreplace"),
         "report.md": markdown(made).encode(errors="backslashreplace"),
-        "report.json": events.encode(answers.ReportAnswer(report=made)) + b"\n",
+        LAST_REPORT: events.encode(answers.ReportAnswer(report=made)) + b"\n",
     }
     for name, words in kept.items():
         disk.write(session.directory / name, words)

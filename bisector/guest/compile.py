@@ -11,6 +11,8 @@ from pathlib import Path
 from bisector.errors import HostError
 from bisector.host import disk, process
 
+# A slow machine needs some ten.
+SECONDS = 300.0
 _FLAGS = ("-static", "-O2", "-Wall", "-Wextra", "-o")
 
 
@@ -29,20 +31,33 @@ def probe(compiler: Sequence[str], cache: Path) -> bytes:
     if not program.exists():
         with disk.writing(program):
             cache.mkdir(parents=True, exist_ok=True)
-        part = program.with_suffix(f".{os.getpid()}")
         for left in cache.glob("probe-*.*"):
             # A compiler that was killed left it; one that is at work has its process.
             if not Path(f"/proc/{left.suffix[1:]}").exists():
-                left.unlink(missing_ok=True)
-        units = [str(path) for path in sources() if path.suffix != ".h"]
+                disk.remove(left)
+        place = program.with_suffix(f".{os.getpid()}")
         try:
-            process.output([*compiler, *_FLAGS, str(part), *units], seconds=300)
-        except HostError as error:
-            hint = "the probe needs a cross compiler and its static C library: bisector doctor"
-            raise HostError(f"the probe does not compile: {error.message[:400]}", hint) from error
-        with disk.writing(program):
-            # An empty file in its place would be an empty /init, at every commit.
-            disk.settle(part)
-            part.rename(program)
-            disk.settle(cache)
+            _compile(compiler, place)
+            with disk.writing(program):
+                # An empty file in its place would be an empty /init, at every commit.
+                disk.settle(place / "probe")
+                (place / "probe").rename(program)
+                disk.settle(cache)
+        finally:
+            disk.remove(place)
     return program.read_bytes()
+
+
+def _compile(compiler: Sequence[str], place: Path) -> None:
+    """Compile `probe` in a directory that holds the compiler's temporary files too: a kill leaves nothing else."""
+    with disk.writing(place):
+        place.mkdir()
+    units = [str(path) for path in sources() if path.suffix != ".h"]
+    argv, log = [*compiler, *_FLAGS, str(place / "probe"), *units], place / "log"
+    done = process.run(argv, env=dict(os.environ) | {"TMPDIR": str(place)}, log=log, seconds=SECONDS)
+    if done.code != 0 or done.overdue:
+        said = log.read_text(errors="backslashreplace").splitlines()[1:] or [f"exit code {done.code}"]
+        raise HostError(
+            f"the probe does not compile: {said[0][:400]}",
+            "the probe needs a cross compiler and its static C library: bisector doctor",
+        )

@@ -22,7 +22,7 @@ import git
 
 from bisector.errors import HostError, UserError
 from bisector.host import gitconfig, process
-from bisector.model import Commit, Verdict
+from bisector.model import Commit
 
 _ENVIRONMENT = gitconfig.variables()
 # Seconds for one git command; the longest seen is the first checkout of a kernel, 40 s on a busy machine.
@@ -30,9 +30,6 @@ SECONDS = 1800.0
 # What a commit's author chose comes last: a text in UTF-7 may have a NUL once it is read.
 _FORMAT = "%H%x00%P%x00%aI%x00%cI%x00%an <%ae>%x00%s"
 _COMMIT_ID = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?")
-_MARK = re.compile(r"^# (old|new|skip): \[([0-9a-f]{40,64})\]", re.MULTILINE)
-_MARKS = {"old": Verdict.OLD, "new": Verdict.NEW, "skip": Verdict.UNTESTABLE}
-TERMS = ("--term-old=old", "--term-new=new")
 
 
 def forget_callers_git() -> None:
@@ -51,7 +48,7 @@ def environment(worktree: Path | None = None) -> dict[str, str]:
 
 
 @contextmanager
-def _failing_as_ours() -> Iterator[None]:
+def failing_as_ours() -> Iterator[None]:
     """A git command that was right for every commit failed: our machine's failure."""
     try:
         yield
@@ -78,26 +75,24 @@ def _cut(revision: str) -> str:
     return repr(revision if len(revision) <= 100 else f"{revision[:99]}…")
 
 
+GitFailed = git.GitCommandError
+
+
 class Repository:
-    """One git repository: the user's, or a worktree of ours.
+    """One git repository: the user's. (Worktrees of ours are `worktree.Worktree`.)"""
 
-    `ours`: git then stays in the worktree. Where its `.git` was lost git would go up, and might check out and
-    clean a repository of the user's that the state directory lies in.
-    """
+    _fence: dict[str, str] = {}
 
-    def __init__(self, path: Path, *, ours: bool = False) -> None:
-        self._fence = {"GIT_CEILING_DIRECTORIES": str(path.parent)} if ours else {}
+    def __init__(self, path: Path) -> None:
         process.require("git")
         try:
-            self._repo = git.Repo(path, search_parent_directories=not ours)
+            self._repo = git.Repo(path, search_parent_directories=not self._fence)
         except (git.InvalidGitRepositoryError, git.NoSuchPathError) as error:
             raise UserError(f"{path} is not a git repository", "--repo names a kernel tree under git") from error
         self.common_dir = Path(self._repo.common_dir).resolve()
         self.path = Path(self._repo.working_tree_dir or self._repo.git_dir).resolve()
 
     def _git(self, *words: str, config: Mapping[str, str] | None = None) -> str:
-        if self._fence and not (self.path / ".git").is_file():
-            raise HostError(f"the worktree {self.path} is gone", "bisector resume makes it anew")
         said = str(
             self._repo.git.execute(
                 # A git that outlived us would check out under the feet of the next session. TERM, not KILL: git then
@@ -149,14 +144,14 @@ class Repository:
 
     def read(self, commit_id: str) -> Commit:
         """Return the commit with this full id."""
-        with _failing_as_ours():
+        with failing_as_ours():
             shown = self._git("show", "--no-patch", "--no-notes", "--no-mailmap", f"--format={_FORMAT}", commit_id)
         found, parents, author_date, commit_date, author, subject = shown.split("\0", 5)
         return Commit(found, subject, author, author_date, commit_date, tuple(parents.split()))
 
     def is_shallow(self) -> bool:
         """Tell whether the history is cut: its oldest commits then have parents that are not here."""
-        with _failing_as_ours():
+        with failing_as_ours():
             return self._git("rev-parse", "--is-shallow-repository") == "true"
 
     def merge_bases(self, one: Commit, other: Commit) -> list[str]:
@@ -170,12 +165,12 @@ class Repository:
 
     def between(self, olds: Sequence[str], new: str) -> list[str]:
         """Return the ids of the commits in `new`'s history that are in none of the `olds`'."""
-        with _failing_as_ours():
+        with failing_as_ours():
             return self._git("rev-list", new, "--not", *olds).split()
 
     def files(self, commit: Commit) -> tuple[str, ...]:
         """Return the paths that the commit changed against its first parent."""
-        with _failing_as_ours():
+        with failing_as_ours():
             words = "diff-tree -r -z --root -m --first-parent --no-commit-id --name-only"
             shown = self._git(*words.split(), commit.id)
         return tuple(name for name in shown.split("\0") if name)
@@ -187,95 +182,9 @@ class Repository:
 
         It is not locked: once a person has deleted the directory, `git worktree prune` may forget it.
         """
-        with _failing_as_ours():
+        with failing_as_ours():
             # --force: an older registration of the same path, whose directory was lost, does not matter. Twice: git
             # locks it while it is made, and one that was killed there leaves it locked.
             self._git(
                 "worktree", "add", "--detach", "--no-checkout", "--force", "--force", str(path), f"{commit.id}^0"
             )
-
-    def break_own_locks(self) -> None:
-        """Remove the lock files that a killed git left in this worktree of ours; only its holder may call."""
-        for lock in Path(self._repo.git_dir).rglob("*.lock"):
-            lock.unlink(missing_ok=True)
-
-    def check_out(self, commit: Commit) -> None:
-        """Make this worktree's tracked files those of the commit, whatever a killed checkout left of them."""
-        with _failing_as_ours():
-            names = self._names(r"^filter\.")
-            # ^0: a branch may be called like a commit's id, and `git checkout` would take the branch.
-            off = gitconfig.without_filters(names)
-            self._git("checkout", "--quiet", "--force", "--detach", f"{commit.id}^0", config=off)
-            there = self._git("rev-parse", "--verify", "HEAD")
-        if there != commit.id:
-            raise HostError(f"git checked out {there[:12]} instead of {commit.short}")
-
-    def _names(self, pattern: str) -> list[str]:
-        """Return the names of the settings that fit, whoever made them."""
-        try:
-            return [
-                name for name in self._git("config", "--name-only", "-z", "--get-regexp", pattern).split("\0") if name
-            ]
-        except git.GitCommandError as error:
-            if error.status == 1:
-                return []
-            raise
-
-    def lacks(self, commit: Commit) -> bool:
-        """Tell whether HEAD is not the commit any more, or one of its files is not there.
-
-        What else a file holds is not looked at: a commit's own Makefile may write to its sources.
-        """
-        try:
-            return self._git("rev-parse", "--verify", "HEAD") != commit.id or bool(self._git("ls-files", "--deleted"))
-        except git.GitCommandError:
-            return True
-
-    def sweep(self) -> None:
-        """Remove whatever in this worktree git does not track, ignored or not."""
-        with _failing_as_ours():
-            self._git("clean", "--quiet", "-ffdx")
-
-    # -- bisection, in this worktree only --------------------------------------------------------------
-
-    def start_bisection(self, olds: Sequence[str], new: str) -> None:
-        """Begin afresh, without checkouts: `BISECT_HEAD` then names the commit to test."""
-        with _failing_as_ours():
-            self._git("bisect", "reset")
-            self._git("bisect", "start", *TERMS, "--no-checkout", new, *olds)
-
-    def mark(self, commit_id: str, verdict: Verdict) -> None:
-        """Tell git's bisection a verdict that is known already."""
-        word = next(word for word, meaning in _MARKS.items() if meaning is verdict)
-        with _failing_as_ours():
-            try:
-                self._git("bisect", word, commit_id)
-            except git.GitCommandError as error:
-                # 2: the mark is taken, and only untestable commits are left. `marks` shows what was taken.
-                if error.status != 2:
-                    raise
-
-    def marks(self) -> dict[str, Verdict]:
-        """Return the verdict that git has for each commit, read from its refs."""
-        with _failing_as_ours():
-            shown = self._git("for-each-ref", "--format=%(refname:lstrip=2) %(objectname)", "refs/bisect")
-        marks = {}
-        for line in shown.splitlines():
-            name, commit_id = line.split()
-            marks[commit_id] = _MARKS[name.partition("-")[0]]
-        return marks
-
-    def history_of_marks(self) -> list[tuple[str, Verdict]]:
-        """Return every mark in the order given, read from git's bisect log."""
-        with _failing_as_ours():
-            return [(commit, _MARKS[word]) for word, commit in _MARK.findall(self._git("bisect", "log"))]
-
-    def bisect_head(self) -> str:
-        """Return the id of the commit that git wants tested next."""
-        with _failing_as_ours():
-            return self._git("rev-parse", "--verify", "BISECT_HEAD")
-
-    def end_bisection(self) -> None:
-        """Remove git's refs and files of the bisection."""
-        with _failing_as_ours():
-            self._git("bisect", "reset")

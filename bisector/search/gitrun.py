@@ -20,7 +20,8 @@ from pathlib import Path
 
 from bisector.errors import HostError
 from bisector.host import process
-from bisector.host.repository import Repository, environment
+from bisector.host.repository import environment
+from bisector.host.worktree import Worktree
 from bisector.model import Verdict
 from bisector.search import child
 
@@ -34,7 +35,7 @@ THINKING, LINE = 3600.0, 10.0
 Answer = Callable[[str], Verdict]
 
 
-def run(tree: Repository, answer: Answer, log: Path) -> None:
+def run(tree: Worktree, answer: Answer, log: Path) -> None:
     """Let git choose commits until it has no more to ask. `answer` is called with each commit's id.
 
     Raises HostError if git or its child ended in any other way than by finding nothing left to ask; what
@@ -109,7 +110,7 @@ def _answered(ours: socket.socket, answer: Answer) -> bool:
     return True
 
 
-def left(tree: Repository, olds: Sequence[str], marks: Mapping[str, Verdict]) -> list[str]:
+def left(tree: Worktree, olds: Sequence[str], marks: Mapping[str, Verdict]) -> list[str]:
     """Return the commits that the marks leave as candidates: newest first, the *new* one included.
 
     Raises HostError if git's refs have no *new* commit, or several.
@@ -121,7 +122,7 @@ def left(tree: Repository, olds: Sequence[str], marks: Mapping[str, Verdict]) ->
     return tree.between([*olds, *known_old], news[0])
 
 
-def reconcile(tree: Repository, journal: Mapping[str, Verdict]) -> None:
+def reconcile(tree: Worktree, journal: Mapping[str, Verdict]) -> None:
     """Check git's marks against the journal's verdicts, both ways. Raises HostError where they differ."""
     given: dict[str, Verdict] = {}
     for commit, found in tree.history_of_marks():

@@ -1,0 +1,119 @@
+"""What does git do in a worktree of ours? Checkouts, and the bisection whose marks live in this worktree only."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from bisector.errors import HostError
+from bisector.host import gitconfig
+from bisector.host.repository import GitFailed, Repository, failing_as_ours
+from bisector.model import Commit, Verdict
+
+_MARK = re.compile(r"^# (old|new|skip): \[([0-9a-f]{40,64})\]", re.MULTILINE)
+_MARKS = {"old": Verdict.OLD, "new": Verdict.NEW, "skip": Verdict.UNTESTABLE}
+TERMS = ("--term-old=old", "--term-new=new")
+
+
+class Worktree(Repository):
+    """A worktree of ours.
+
+    git stays in it: where its `.git` was lost git would go up, and might check out and clean a repository of the
+    user's that the state directory lies in.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._fence = {"GIT_CEILING_DIRECTORIES": str(path.parent)}
+        super().__init__(path)
+
+    def _git(self, *words: str, config: Mapping[str, str] | None = None) -> str:
+        if not (self.path / ".git").is_file():
+            raise HostError(f"the worktree {self.path} is gone", "bisector resume makes it anew")
+        return super()._git(*words, config=config)
+
+    def break_own_locks(self) -> None:
+        """Remove the lock files that a killed git left in this worktree of ours; only its holder may call."""
+        for lock in Path(self._repo.git_dir).rglob("*.lock"):
+            lock.unlink(missing_ok=True)
+
+    def check_out(self, commit: Commit) -> None:
+        """Make this worktree's tracked files those of the commit, whatever a killed checkout left of them."""
+        with failing_as_ours():
+            names = self._names(r"^filter\.")
+            # ^0: a branch may be called like a commit's id, and `git checkout` would take the branch.
+            off = gitconfig.without_filters(names)
+            self._git("checkout", "--quiet", "--force", "--detach", f"{commit.id}^0", config=off)
+            there = self._git("rev-parse", "--verify", "HEAD")
+        if there != commit.id:
+            raise HostError(f"git checked out {there[:12]} instead of {commit.short}")
+
+    def _names(self, pattern: str) -> list[str]:
+        """Return the names of the settings that fit, whoever made them."""
+        try:
+            return [
+                name for name in self._git("config", "--name-only", "-z", "--get-regexp", pattern).split("\0") if name
+            ]
+        except GitFailed as error:
+            if error.status == 1:
+                return []
+            raise
+
+    def lacks(self, commit: Commit) -> bool:
+        """Tell whether HEAD is not the commit any more, or one of its files is not there.
+
+        What else a file holds is not looked at: a commit's own Makefile may write to its sources.
+        """
+        try:
+            return self._git("rev-parse", "--verify", "HEAD") != commit.id or bool(self._git("ls-files", "--deleted"))
+        except GitFailed:
+            return True
+
+    def sweep(self) -> None:
+        """Remove whatever in this worktree git does not track, ignored or not."""
+        with failing_as_ours():
+            self._git("clean", "--quiet", "-ffdx")
+
+    # -- bisection, in this worktree only --------------------------------------------------------------
+
+    def start_bisection(self, olds: Sequence[str], new: str) -> None:
+        """Begin afresh, without checkouts: `BISECT_HEAD` then names the commit to test."""
+        with failing_as_ours():
+            self._git("bisect", "reset")
+            self._git("bisect", "start", *TERMS, "--no-checkout", new, *olds)
+
+    def mark(self, commit_id: str, verdict: Verdict) -> None:
+        """Tell git's bisection a verdict that is known already."""
+        word = next(word for word, meaning in _MARKS.items() if meaning is verdict)
+        with failing_as_ours():
+            try:
+                self._git("bisect", word, commit_id)
+            except GitFailed as error:
+                # 2: the mark is taken, and only untestable commits are left. `marks` shows what was taken.
+                if error.status != 2:
+                    raise
+
+    def marks(self) -> dict[str, Verdict]:
+        """Return the verdict that git has for each commit, read from its refs."""
+        with failing_as_ours():
+            shown = self._git("for-each-ref", "--format=%(refname:lstrip=2) %(objectname)", "refs/bisect")
+        marks = {}
+        for line in shown.splitlines():
+            name, commit_id = line.split()
+            marks[commit_id] = _MARKS[name.partition("-")[0]]
+        return marks
+
+    def history_of_marks(self) -> list[tuple[str, Verdict]]:
+        """Return every mark in the order given, read from git's bisect log."""
+        with failing_as_ours():
+            return [(commit, _MARKS[word]) for word, commit in _MARK.findall(self._git("bisect", "log"))]
+
+    def bisect_head(self) -> str:
+        """Return the id of the commit that git wants tested next."""
+        with failing_as_ours():
+            return self._git("rev-parse", "--verify", "BISECT_HEAD")
+
+    def end_bisection(self) -> None:
+        """Remove git's refs and files of the bisection."""
+        with failing_as_ours():
+            self._git("bisect", "reset")
