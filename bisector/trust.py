@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import time
 from collections.abc import Iterator, Sequence
@@ -65,9 +66,11 @@ def prepare(objects: Path, made_by: Sequence[str]) -> str:
 
 
 def _newest(place: Path) -> float:
-    """Return the latest time stamp below a directory: 30 ms for a kernel's objects."""
+    """Return the latest time stamp below a directory: 30 ms for a kernel's objects. What is closed to us is too new."""
     newest, left = 0.0, [str(place)]
     while left:
+        if not os.access(left[-1], os.R_OK | os.X_OK):
+            return math.inf
         with os.scandir(left.pop()) as entries:
             for entry in entries:
                 newest = max(newest, entry.stat(follow_symlinks=False).st_mtime)

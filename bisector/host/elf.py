@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from elftools.common.exceptions import ELFError
 from elftools.elf.elffile import ELFFile
 from elftools.elf.sections import NoteSection
 
@@ -18,6 +17,8 @@ def build_id(vmlinux: Path) -> str | None:
                     for note in section.iter_notes():
                         if note["n_type"] == "NT_GNU_BUILD_ID":
                             return str(note["n_desc"])
-    except ELFError:
+    except OSError:
+        raise
+    except Exception:  # a stranger's file: whatever its reader stumbles over, there is no id in it
         return None
     return None
