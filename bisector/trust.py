@@ -66,7 +66,7 @@ def prepare(objects: Path, made_by: Sequence[str]) -> str:
 
 
 def _newest(place: Path) -> float:
-    """Return the latest time stamp below a directory: 30 ms for a kernel's objects. What is closed to us is too new."""
+    """Return the latest time stamp below a directory, in 30 ms for a kernel. What is closed to us is too new."""
     newest, left = 0.0, [str(place)]
     while left:
         if not os.access(left[-1], os.R_OK | os.X_OK):

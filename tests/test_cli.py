@@ -142,11 +142,9 @@ def test_good_and_bad_are_other_names_for_old_and_new(tree: MiniTree, bisector: 
 
 
 def belongings(repository: Path) -> Json:
-    """Everything of a repository that is its user's."""
+    """Everything of a repository, git's own files to the byte and the time."""
     gitdir = repository / ".git" if (repository / ".git").exists() else repository
-    # git writes packed-refs anew whenever a ref goes, ours too; what stands in it is compared as refs.
-    not_ours = {"objects", "worktrees", "packed-refs"}
-    mine = [path for path in repository.rglob("*") if path.is_file() and not not_ours & set(path.parts)]
+    mine = [path for path in repository.rglob("*") if path.is_file()]
     argv = ["git", "-C", str(repository), "for-each-ref"]
     return {
         "files": {str(path): (path.read_bytes(), path.stat().st_mtime_ns) for path in mine},

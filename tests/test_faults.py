@@ -10,7 +10,7 @@
 | QEMU dies in mid-boot | booted again; still so: 20, resume |
 | QEMU answers nothing | 20, never a silent kernel |
 | a stale `index.lock` in our worktree | removed, tried again |
-| a stale `packed-refs.lock` in the person's repository | 20, names the file; resume when it is gone |
+| a stale lock in the person's repository | nothing: it is only read |
 | the worktree or its `.git` vanishes between steps | 20, resume makes it anew |
 | the objects vanish between steps | built from nothing |
 | the worktree or the objects vanish while make runs | built again; never a broken build |
@@ -319,10 +319,9 @@ def test_a_qemu_that_dies_in_mid_boot(number: str, fault: Fault) -> None:
     fault.mended(ran, f"{QEMU} ended with exit code")
 
 
-@pytest.mark.xfail(strict=True, reason="a QEMU that answers nothing cannot be told from a silent kernel yet")
 def test_a_qemu_that_answers_nothing(fault: Fault) -> None:
-    fault.wrap(QEMU, instead="exec sleep 60")
-    fault.mended(fault.start("--silence-limit", "2"), QEMU)
+    fault.wrap(QEMU, instead="exec sleep 600")
+    fault.mended(fault.start(), "monitor gave no answer")
 
 
 # -- git -----------------------------------------------------------------------------------------------
@@ -337,14 +336,13 @@ def test_a_stale_lock_in_our_worktree_is_removed(fault: Fault) -> None:
     fault.sound()
 
 
-def test_a_lock_in_the_person_s_repository_is_not_ours_to_remove(fault: Fault) -> None:
-    lock = fault.tree.path / ".git" / "packed-refs.lock"
-    fault.wrap(QEMU, after=f"touch {lock}")
+def test_a_lock_in_the_person_s_repository_neither_stops_us_nor_goes(fault: Fault) -> None:
+    locks = [fault.tree.path / ".git" / name for name in ("packed-refs.lock", "index.lock", "HEAD.lock")]
+    for lock in locks:
+        lock.touch()
     ran = fault.start()
-    assert lock.exists()
-    lock.unlink()
-    assert "remove the lock" in ran.lines[-1]["hint"]
-    fault.mended(ran, str(lock))
+    assert (ran.code, ran.culprit) == (0, fault.ids[FLIP]), ran.err
+    assert all(lock.exists() for lock in locks)
 
 
 @pytest.mark.parametrize("what", ["", "/.git"], ids=["whole", ".git"])
@@ -360,7 +358,7 @@ def test_a_worktree_without_its_git_is_not_taken_for_the_repository_around_it(fa
     around = MiniTree.create(fault.place / "around")
     (around.path / "precious").write_text("not committed\n")
     fault.bisector.state = around.path / "state"
-    fault.wrap(QEMU, after=f"rm -f {fault.worktree}/.git")
+    fault.wrap(QEMU, after=f"rm -rf {fault.worktree}/.git")
     ran = fault.start()
     fault.told(ran, "worktree")
     assert (around.path / "precious").read_text() == "not committed\n"

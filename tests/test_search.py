@@ -25,8 +25,8 @@ class Range:
     def __init__(self, tree: MiniTree, place: Path) -> None:
         self.ids = tree.story(8, flip_at=5)
         self.old = tree.base
-        Repository(tree.path).add_worktree(place, Repository(tree.path).commit(self.ids[-1]))
-        self.git = Worktree(place)
+        lender = Repository(tree.path)
+        self.git = Worktree.made(place, lender, lender.commit(self.ids[-1]))
         self.begin()
 
     def begin(self) -> None:

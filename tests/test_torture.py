@@ -68,7 +68,7 @@ def test_what_an_undisturbed_session_leaves_is_right_and_each_planted_wrong_is_s
     assert ended.wrong() == []
     here, kernel = ended.place, next((ended.session / "kernels").iterdir())
     culprit = ended.calm.journal[-1]["conclusion"]["culprit"]["id"].encode()
-    [gitdir] = (here.repo / ".git" / "worktrees").iterdir()
+    [gitdir] = here.state.glob("workspaces/*/*/tree/.git")
 
     def other_commit(text: bytes) -> bytes:
         *steps, conclusion = text.splitlines(keepends=True)
@@ -86,7 +86,7 @@ def test_what_an_undisturbed_session_leaves_is_right_and_each_planted_wrong_is_s
         (here.repo / ".git" / "refs" / "heads" / "new", lambda _: culprit + b"\n", "the repository was touched"),
         (here.repo / ".git" / "packed-refs.lock", lambda _: b"", "a lock of git: "),
         (gitdir / "index.lock", lambda _: b"", "a lock of git: "),
-        (gitdir / "BISECT_LOG", lambda _: b"", "a bisection is left in a worktree: "),
+        (gitdir / "BISECT_LOG", lambda _: b"", "a bisection is left: "),
     ]
     for path, change, expected in planted:
         with changed(path, change):

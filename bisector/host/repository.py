@@ -1,8 +1,7 @@
 """What does git know? The one funnel to git (the home of GitPython).
 
 Everything goes through `repo.git.*`, that is, through the git program: walking commits in Python is slow.
-The user's checkout is never touched: what we check out stands in worktrees of our own, and git keeps
-HEAD, index, refs/bisect and the bisection's files apart for each worktree (git-worktree(1), REFS).
+The user's repository is only ever read: what we check out, mark and lock is in repositories of our own.
 """
 
 from __future__ import annotations
@@ -79,7 +78,7 @@ GitFailed = git.GitCommandError
 
 
 class Repository:
-    """One git repository: the user's. (Worktrees of ours are `worktree.Worktree`.)"""
+    """One git repository: the user's, which is only read. (Ours are `worktree.Worktree`.)"""
 
     _fence: dict[str, str] = {}
 
@@ -175,16 +174,13 @@ class Repository:
             shown = self._git(*words.split(), commit.id)
         return tuple(name for name in shown.split("\0") if name)
 
-    # -- worktrees -------------------------------------------------------------------------------------
+    # -- for those that borrow from it -----------------------------------------------------------------
 
-    def add_worktree(self, path: Path, commit: Commit) -> None:
-        """Register a worktree at `path`, without files yet.
+    def objects(self) -> Path:
+        """Return the directory of the objects, which another repository may read."""
+        return self.common_dir / "objects"
 
-        It is not locked: once a person has deleted the directory, `git worktree prune` may forget it.
-        """
+    def hash_name(self) -> str:
+        """Return the hash that commits are named by: sha1 or sha256."""
         with failing_as_ours():
-            # --force: an older registration of the same path, whose directory was lost, does not matter. Twice: git
-            # locks it while it is made, and one that was killed there leaves it locked.
-            self._git(
-                "worktree", "add", "--detach", "--no-checkout", "--force", "--force", str(path), f"{commit.id}^0"
-            )
+            return self._git("rev-parse", "--show-object-format")

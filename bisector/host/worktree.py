@@ -1,23 +1,39 @@
-"""What does git do in a worktree of ours? Checkouts, and the bisection whose marks live in this worktree only."""
+"""What does git do for us? Checkouts and a bisection, in a small repository of our own beside the user's.
+
+It has a work tree, HEAD, index, refs and locks of its own, and borrows the user's objects
+(gitrepository-layout(5), objects/info/alternates). A worktree that git registers in the user's repository would do
+as well, but git takes the user's packed-refs.lock to remove a bisection's refs, and writes that file anew: one that
+is killed there leaves a lock that nobody could tell from the user's.
+"""
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Self
 
 from bisector.errors import HostError
-from bisector.host import gitconfig
+from bisector.host import disk, gitconfig
 from bisector.host.repository import GitFailed, Repository, failing_as_ours
 from bisector.model import Commit, Verdict
 
 _MARK = re.compile(r"^# (old|new|skip): \[([0-9a-f]{40,64})\]", re.MULTILINE)
 _MARKS = {"old": Verdict.OLD, "new": Verdict.NEW, "skip": Verdict.UNTESTABLE}
 TERMS = ("--term-old=old", "--term-new=new")
+_BORROWED = "objects/info/alternates"
+
+
+def _line(lender: Repository) -> bytes:
+    """Return the line that names the lender's objects: in quotes, for a path may hold a line end or begin with #."""
+    special = {ord("\n"): b"\\n", ord('"'): b'\\"', ord("\\"): b"\\\\"}
+    quoted = b"".join(special.get(byte, bytes([byte])) for byte in os.fsencode(lender.objects()))
+    return b'"' + quoted + b'"\n'
 
 
 class Worktree(Repository):
-    """A worktree of ours.
+    """A repository of ours, with its work tree.
 
     git stays in it: where its `.git` was lost git would go up, and might check out and clean a repository of the
     user's that the state directory lies in.
@@ -27,8 +43,27 @@ class Worktree(Repository):
         self._fence = {"GIT_CEILING_DIRECTORIES": str(path.parent)}
         super().__init__(path)
 
+    @classmethod
+    def made(cls, path: Path, lender: Repository, commit: Commit) -> Self:
+        """Make one at `path`, without files yet, that borrows the lender's objects. Raises HostError."""
+        with failing_as_ours():
+            lender._git("init", "--quiet", "--template=", f"--object-format={lender.hash_name()}", str(path))
+        disk.write(path / ".git" / _BORROWED, _line(lender))
+        tree = cls(path)
+        with failing_as_ours():
+            # `git bisect start` wants a HEAD that is a commit.
+            tree._git("update-ref", "--no-deref", "HEAD", commit.id)
+        return tree
+
+    def borrows_from(self, lender: Repository) -> bool:
+        """Tell whether it is whole, and the lender's."""
+        try:
+            return (self.common_dir / _BORROWED).read_bytes() == _line(lender)
+        except OSError:
+            return False
+
     def _git(self, *words: str, config: Mapping[str, str] | None = None) -> str:
-        if not (self.path / ".git").is_file():
+        if not (self.path / ".git").is_dir():
             raise HostError(f"the worktree {self.path} is gone", "bisector resume makes it anew")
         return super()._git(*words, config=config)
 

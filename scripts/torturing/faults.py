@@ -46,8 +46,8 @@ class Fault:
     times: int
 
 
-# Only in our worktrees: a lock in the user's repository is the user's, and not ours to break.
-LOCK = 'git=$({real} rev-parse --git-dir); case "$git" in */worktrees/*) touch "$git/index.lock";; esac'
+# Only in our repositories: a lock in the user's is the user's, and not ours to break.
+LOCK = 'git=$({real} rev-parse --absolute-git-dir); case "$git" in */workspaces/*) touch "$git/index.lock";; esac'
 FAULTS = {
     "QEMU does not start": Fault("qemu-system-aarch64", "echo 'cannot allocate memory' >&2; exit 1", 10, 2),
     "QEMU is killed in mid-boot": Fault("qemu-system-aarch64", 'exec timeout -s KILL 0.15 {real} "$@"', 10, 3),

@@ -16,9 +16,6 @@ from torturing.place import Json, Place, Run, contents, lines
 # Seconds after which a run is said to hang; the longest undisturbed one takes some 20 on two busy cores.
 RUN_SECONDS = 180.0
 DONE = (0, 10)
-# In the repository: what belongs to our worktrees, which a session makes and keeps; and the file that git writes
-# anew, with the same refs in it, when a ref of one of its worktrees goes.
-OURS = (".git/worktrees", ".git/packed-refs")
 
 
 @dataclass(frozen=True)
@@ -156,19 +153,14 @@ def at_end(place: Place, session: Path, code: int, calm: Calm) -> list[str]:
 
 
 def git_left(place: Place) -> list[str]:
-    """Check the repository: untouched, and nothing of ours in it but a registered worktree for each workspace."""
-    found = checks.touched(contents(place.story.repo, *OURS), contents(place.repo, *OURS))
+    """Check the user's repository, untouched to the byte, and ours: no lock and no bisection in them."""
+    found = checks.touched(contents(place.story.repo), contents(place.repo))
     if _git(place.story.repo, "for-each-ref") != _git(place.repo, "for-each-ref"):
         found.append("the repository was touched: its refs")
-    found += [f"a lock of git: {path}" for path in place.repo.rglob("*.lock")]
-    said = _git(place.repo, "worktree", "list", "--porcelain")
-    registered = {line.partition(" ")[2] for line in said.splitlines() if line.startswith("worktree ")}
-    expected = {str(path) for path in place.state.glob("workspaces/*/*/tree")} | {str(place.repo)}
-    found += [f"a worktree is registered that is not there: {path}" for path in sorted(registered - expected)]
-    for path in (place.repo / ".git/worktrees").rglob("*BISECT*"):
-        found.append(f"a bisection is left in a worktree: {path}")
-    for path in (place.repo / ".git/worktrees").glob("*/refs/bisect/*"):
-        found.append(f"a mark is left in a worktree: {path}")
+    ours = list(place.state.glob("workspaces/*/*/tree/.git"))
+    found += [f"a lock of git: {path}" for root in (place.repo, *ours) for path in root.rglob("*.lock")]
+    found += [f"a bisection is left: {path}" for root in ours for path in root.rglob("BISECT_*")]
+    found += [f"a mark is left: {path}" for root in ours for path in root.glob("refs/bisect/*")]
     return found
 
 
