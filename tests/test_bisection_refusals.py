@@ -165,7 +165,7 @@ def test_a_qemu_that_does_not_start_is_tried_again_and_is_no_verdict(
     script = f'case "$*" in *--version*) ;; *) echo x >> {flag}; [ $(wc -l < {flag}) -lt 4 ] || exit 1;; esac\n'
     wrapper(tmp_path, bisector, "qemu-system-aarch64", script + 'exec REAL "$@"\n')
     ran = bisector.start(tree.path, tree.base, ids[-1], *ONCE)
-    failed(bisector, ran, "qemu-system-aarch64 ended with exit code 1")
+    failed(bisector, ran, "qemu-system-aarch64 did not start, exit code 1")
     assert len(ran.steps) == 3
     assert ran.err.count("trying again") == 2
     wrapper(tmp_path, bisector, "qemu-system-aarch64", 'exec REAL "$@"\n')

@@ -54,8 +54,8 @@ def failing_as_ours() -> Iterator[None]:
     except git.GitCommandError as error:
         said = _said(str(error.stderr)) or str(error)
         hint = ""
-        if "promisor remote" in said or "not allowed" in said:
-            hint = "this partial clone lacks objects: git fetch --refetch --no-filter gets them, then resume"
+        if re.search(r"promisor remote|not allowed|unable to read (?:sha1|[0-9a-f]{40})|missing blob", said):
+            hint = "objects are missing: a partial clone gets them by git fetch --refetch --no-filter, then resume"
         process.require("git")
         # Another git held the lock for a moment: the only failure here that goes away by itself.
         if ".lock" in said:

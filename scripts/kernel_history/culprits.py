@@ -72,6 +72,28 @@ late_initcall(hw_breakpoint_check_slots);
     ),
 )
 
+# A boot that stops where nobody hears of it: the kernel spins, and what it printed until then is all.
+BOOT_HANGS = Change(
+    "arm64: hw_breakpoint: wait until all debug registers are there",
+    "A CPU that comes up late may not have them yet.",
+    OKADA,
+    (
+        append(
+            HW,
+            """
+/* No CPU model of QEMU's has all 32 of them. */
+static int __init hw_breakpoint_wait_for_slots(void)
+{
+	while (READ_ONCE(core_num_brps) + READ_ONCE(core_num_wrps) < ARM_MAX_BRP + ARM_MAX_WRP)
+		cpu_relax();
+	return 0;
+}
+late_initcall(hw_breakpoint_wait_for_slots);
+""",
+        ),
+    ),
+)
+
 # Fixture (e), the link error: the one definition goes under another name, its caller in entry-common.c stays.
 NO_BUILD = Change(
     "arm64: hw_breakpoint: name the step exception's function after what it does",

@@ -79,6 +79,7 @@ STORIES: Mapping[str, Story] = {
     "si-code": short(culprits.SI_CODE),
     "unkillable": short(culprits.UNKILLABLE),
     "boot-panic": short(culprits.BOOT_PANIC),
+    "boot-hangs": short(culprits.BOOT_HANGS),
     "no-build": short(culprits.NO_BUILD),
     "other-console": short(culprits.OTHER_CONSOLE),
     "silent": short(culprits.SILENT),

@@ -8,7 +8,7 @@ import secrets
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -99,24 +99,29 @@ CAMPAIGNS: dict[str, Callable[[Campaign, argparse.Namespace], None]] = {
 }
 
 
-def table(campaigns: Sequence[Campaign], chosen: argparse.Namespace) -> str:
-    """Return the Markdown table."""
-    lines = ["| campaign | what | figure |", "|---|---|---|"]
-    for campaign in campaigns:
-        lines += [f"| {campaign.name} | {what} | {figure} |" for what, figure in campaign.rows]
-    wrong = sum(len(campaign.failures) for campaign in campaigns)
+def rows(campaign: Campaign, chosen: argparse.Namespace) -> list[str]:
+    """Return the campaign's rows of the table: how it was run, what was measured, what was wrong."""
     quick = " --quick" if chosen.quick else ""
-    asked = f"scripts/torture{quick} --seed {chosen.seed}"
-    return "\n".join([*lines, "", f"`{asked}` on {os.cpu_count()} CPUs: {wrong} things lost, left behind or wrong."])
+    how = f"`scripts/torture{quick} --only {campaign.name} --seed {chosen.seed}`, {os.cpu_count()} CPUs"
+    told = [("run", how), *campaign.rows, ("lost, left behind or wrong", str(len(campaign.failures)))]
+    return [f"| {campaign.name} | {what} | {figure} |" for what, figure in told]
 
 
-def write(made: str) -> None:
-    """Put the table into the README."""
+def table(found: Mapping[str, Sequence[str]]) -> str:
+    """Return the Markdown table of these campaigns' rows, in their order."""
+    return "\n".join(
+        ["| campaign | what | figure |", "|---|---|---|", *(row for name in CAMPAIGNS for row in found.get(name, ()))]
+    )
+
+
+def write(found: Mapping[str, Sequence[str]]) -> None:
+    """Put the rows into the README; those of campaigns that were not run now stay as they are."""
     before, begin, rest = README.read_text().partition(BEGIN)
     if not begin:
         raise SystemExit(f"README.md has no place for the table: {BEGIN}")
-    _, _, after = rest.partition(END)
-    README.write_text(f"{before}{BEGIN}\n{made}\n{END}{after}")
+    old, _, after = rest.partition(END)
+    kept = {name: [line for line in old.splitlines() if line.startswith(f"| {name} |")] for name in CAMPAIGNS}
+    README.write_text(f"{before}{BEGIN}\n{table(kept | dict(found))}\n{END}{after}")
 
 
 def main() -> int:
@@ -133,13 +138,13 @@ def main() -> int:
         campaign = Campaign(name, chosen.seed, home / name)
         CAMPAIGNS[name](campaign, chosen)
         done.append(campaign)
-    made = table(done, chosen)
+    found = {campaign.name: rows(campaign, chosen) for campaign in done}
     for campaign in done:
         for failure in campaign.failures:
             print(f"WRONG: {failure}", file=sys.stderr)
     if chosen.write:
-        write(made)
-    print(made)
+        write(found)
+    print(table(found))
     return 1 if any(campaign.failures for campaign in done) else 0
 
 

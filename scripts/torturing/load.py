@@ -7,14 +7,17 @@ import shutil
 import subprocess
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from queue import SimpleQueue
 
 from bisector import opening, step
 from bisector.cli.bisecting import test
 from bisector.cli.options import settings
 from bisector.errors import HostError
 from bisector.events import Settings
+from bisector.evidence import limits
 from bisector.host.repository import Repository
 from bisector.model import Commit, Purpose, Step
 from tests.minitree import Edits, MiniTree
@@ -34,6 +37,8 @@ OUTCOMES: dict[str, Edits] = {
 # Those that nobody has to wait for, and one of each family.
 QUICK = ("STUCK", "KILLED", "UNKILLABLE", "PANIC_BOOT", "NO_END")
 REAL_BOOTS = 10
+# Boots at a time, each of which is a load for the others too.
+LANES = 4
 
 Reading = tuple[str, ...]
 
@@ -69,24 +74,23 @@ class Kernel:
     """One kernel, built once and then booted again and again. `idle`: what it read on an idle host."""
 
     def __init__(self, name: str, bench: step.Bench, commit: Commit) -> None:
-        self.name, self._bench, self._commit = name, bench, commit
+        self.name, self._commit = name, commit
+        self.idle, self.longest_idle = self.read(bench)
         self.longest = 0.0
-        self.idle = self.read()
-        self.longest_idle, self.longest = self.longest, 0.0
         self.seen: Counter[Reading] = Counter()
 
-    def read(self) -> Reading:
+    def read(self, bench: step.Bench) -> tuple[Reading, float]:
         """Boot it once; what our machine failed at is a reading as well, and one that must not be."""
         try:
-            taken = step.take(self._bench, self._commit, Purpose.TEST, None, lambda *_: None)
-            self.longest = max(self.longest, taken.seconds.boot + taken.seconds.probe)
-            return reading(taken)
+            taken = step.take(bench, self._commit, Purpose.TEST, None, lambda *_: None)
         except HostError as error:
-            return (f"our machine failed: {error.message}",)
+            return (f"our machine failed: {error.message}",), 0.0
+        return reading(taken), taken.seconds.boot + taken.seconds.probe
 
-    def again(self) -> None:
-        """Boot it under load."""
-        self.seen[self.read()] += 1
+    def count(self, said: Reading, seconds: float) -> None:
+        """Take in a boot under load."""
+        self.seen[said] += 1
+        self.longest = max(self.longest, seconds)
 
     def differing(self) -> list[str]:
         """Return each reading that differs from the idle one, with what is new in it."""
@@ -98,12 +102,25 @@ class Kernel:
         ]
 
 
-def _measure(campaign: Campaign, kernels: Sequence[Kernel], repeats: int, what: str) -> None:
-    """Boot all kernels under load, in turn; put the row into the table."""
-    with busy():
+def _measure(
+    campaign: Campaign, kernels: Sequence[Kernel], benches: Sequence[step.Bench], repeats: int, what: str
+) -> None:
+    """Boot all kernels under load, one on each bench at a time; put the row into the table."""
+    free: SimpleQueue[step.Bench] = SimpleQueue()
+    for bench in benches:
+        free.put(bench)
+
+    def booted(kernel: Kernel) -> tuple[Reading, float]:
+        bench = free.get()
+        try:
+            return kernel.read(bench)
+        finally:
+            free.put(bench)
+
+    with busy(), ThreadPoolExecutor(len(benches)) as lanes:
         for number in range(repeats):
-            for kernel in kernels:
-                kernel.again()
+            for kernel, said in zip(kernels, lanes.map(booted, kernels), strict=True):
+                kernel.count(*said)
             campaign.tell(f"{what}: round {number + 1} of {repeats}")
     differing = [line for kernel in kernels for line in kernel.differing()]
     campaign.failures += [f"{campaign.name}, {line}" for line in differing]
@@ -127,11 +144,12 @@ def run(campaign: Campaign, repeats: int, *, quick: bool, names: Sequence[str] =
     kernels = []
     with ExitStack() as stack:
         commits = {name: repository.commit(found) for name, found in ids.items()}
-        bench = stack.enter_context(_bench(repo, state, next(iter(commits.values())), campaign))
+        base = repository.commit(tree.base)
+        benches = [stack.enter_context(_bench(repo, state, base, campaign, lane)) for lane in range(LANES)]
         for name, commit in commits.items():
-            kernels.append(Kernel(name, bench, commit))
+            kernels.append(Kernel(name, benches[0], commit))
             campaign.tell(f"{name}: idle {', '.join(kernels[-1].idle)[:90]}")
-        _measure(campaign, kernels, repeats, f"{len(kernels)} outcomes of the mini kernel,")
+        _measure(campaign, kernels, benches, repeats, f"{len(kernels)} outcomes of the mini kernel")
     if not campaign.failures:
         shutil.rmtree(campaign.home)
 
@@ -139,14 +157,18 @@ def run(campaign: Campaign, repeats: int, *, quick: bool, names: Sequence[str] =
 def real(campaign: Campaign, repo: Path, revision: str) -> None:
     """Boot a real kernel under load."""
     commit = Repository(repo).commit(revision)
-    with _bench(repo, campaign.home / "real", commit, campaign) as bench:
+    with _bench(repo, campaign.home / "real", commit, campaign, 0) as bench:
         kernel = Kernel(revision, bench, commit)
         campaign.tell(f"{revision}: idle {', '.join(kernel.idle)[:200]}")
-        _measure(campaign, [kernel], REAL_BOOTS, f"a real kernel ({revision})")
+        _measure(campaign, [kernel], [bench], REAL_BOOTS, f"a real kernel ({revision})")
 
 
 @contextmanager
-def _bench(repo: Path, state: Path, commit: Commit, campaign: Campaign) -> Iterator[step.Bench]:
-    directory = state / "tests" / "load"
+def _bench(repo: Path, state: Path, commit: Commit, campaign: Campaign, lane: int) -> Iterator[step.Bench]:
+    """Hold a bench with the limits that a search would have: measured on a sound boot, and far narrower."""
+    directory = state / "tests" / f"load-{lane}"
+    opening.make_private(state)
     with opening.bench(default_settings(repo, commit.id), directory, state, commit, campaign.tell) as bench:
+        sound = step.take(bench, commit, Purpose.TEST, None, lambda *_: None)
+        bench.limits = limits.measured([sound.spans] if sound.spans else [], {})
         yield bench
