@@ -174,7 +174,8 @@ def _not_begun(machine: Machine, said: console.Console) -> HostError:
         pass
     last = (said.text.strip().splitlines() or ["no word"])[-1]
     name = machine.architecture.qemu
-    return HostError(f"{name} did not start, exit code {said.ended()}: {last[:200]}", transient=True)
+    why = f"{name} did not start, exit code {said.ended()}: {last[:200]}"
+    return HostError(why, "bisector doctor says what is missing; then resume", transient=True)
 
 
 def _listened(said: console.Console, seen: _Seen, limits: Limits, clock: Callable[[], float]) -> Ending | None:

@@ -27,7 +27,7 @@ pytestmark = [pytest.mark.kernel, pytest.mark.timeout(3600)]
 
 SOURCE = Path("/usr/src/linux-source-6.12.tar.xz")
 # Without the sandbox what certifies may read ccache: half a minute instead of several for each clean build. The
-# first bisection and the demo certify as a user's do.
+# demo certifies as a user's session does.
 TRUSTED = ("--sandbox", "off")
 REPOSITORY = cache() / "demo" / "linux-6.12.git"
 
@@ -67,7 +67,7 @@ def test_the_behaviour_of_debians_kernels_is_the_table_in_the_readme() -> None:
 
 def test_the_commit_that_mends_the_loop_is_found_and_certified(state: Path) -> None:
     history = story("mended")
-    ran = start(state, history)
+    ran = start(state, history, *TRUSTED)
     assert (ran.code, ran.culprit) == (0, history.culprit)
     assert ran.question == ("exec-sigtrap", "STUCK", "OK")
     assert ran.tested("culprit") == [history.culprit] * 3

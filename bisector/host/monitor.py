@@ -72,7 +72,8 @@ class Monitor:
         try:
             return self._loop.run_until_complete(asyncio.wait_for(coroutine, ANSWER))
         except TimeoutError as error:
-            raise HostError(f"QEMU's monitor gave no answer in {ANSWER:.0f} s", transient=True) from error
+            hint = "bisector doctor says what is missing; then resume"
+            raise HostError(f"QEMU's monitor gave no answer in {ANSWER:.0f} s", hint, transient=True) from error
         except (QMPError, OSError, EOFError) as error:
             raise Gone from error
 
