@@ -17,8 +17,6 @@ from bisector.model import Ending, Kernel, Limits, Transcript
 from bisector.watch import Watch
 
 _PANIC = re.compile(r"Kernel panic - not syncing")
-# QEMU's last word when somebody sends it a signal; it then exits with 0, as after a power-off.
-_ENDED_BY_US = re.compile(r"qemu-system-\S+: terminating on signal \d+")
 # Host seconds: how long one read waits, and how often QEMU is asked for the guest's clock (1 ms an answer).
 TICK, LOOK = 0.1, 0.05
 # A look that comes this much late means that we did not run: Ctrl-Z, a swapping or suspended host.
@@ -103,7 +101,7 @@ def boot(
         code, places = _watched(machine, kernel, said, ours, seen, limits)
         text = said.text
     if seen.ending is Ending.POWERED_OFF:
-        _require_good_end(machine.architecture.qemu, code, text, log)
+        _require_good_end(machine.architecture.qemu, code, text, log, by_guest=seen.by_guest)
     ending = seen.ending
     if ending in (Ending.POWERED_OFF, Ending.SILENT) and _PANIC.search(text):
         ending = Ending.PANICKED
@@ -122,10 +120,10 @@ def _printed(text: str) -> bool:
     return any(line.strip() and not line.startswith("qemu-system-") for line in text.splitlines())
 
 
-def _require_good_end(qemu: str, code: int | None, text: str, log: Path) -> None:
-    """No kernel ends QEMU but by power-off and -no-reboot's reset, both with code 0 and without a last word."""
-    last = (text.strip().splitlines() or ["no word"])[-1]
-    if code != 0 or _ENDED_BY_US.match(last):
+def _require_good_end(qemu: str, code: int | None, text: str, log: Path, *, by_guest: bool) -> None:
+    """A guest ends QEMU by power-off or reset: exit code 0, as after SIGTERM, but QEMU says who it was."""
+    if code != 0 or not by_guest:
+        last = (text.strip().splitlines() or ["no word"])[-1]
         raise HostError(f"{qemu} ended with exit code {code}: {last[:200]}", f"see {log}", transient=True)
 
 
@@ -138,6 +136,7 @@ class _Seen:
     started: float = field(default_factory=time.monotonic)
     began: float | None = None
     seconds: float = 0.0
+    by_guest: bool = False
 
 
 def _watched(
@@ -159,6 +158,7 @@ def _watched(
                 return None, place.sampled(qemu, kernel.system_map)
         except monitor.Gone:
             pass
+        seen.by_guest = qemu.ended_by_guest()
     # It ended, or is about to: what it still says is its last.
     deadline = time.monotonic() + limits.host
     while (block := said.read(TICK)) is not None and time.monotonic() < deadline and not seen.watch.flooded:

@@ -247,9 +247,9 @@ def test_what_is_readable_of_a_damaged_journal_is_kept(bisector: Bisector) -> No
     raw = GOOD.replace(b'"search"', b'"sea\xffch"', 1) + b"\0" * 512 + b'\n{"event":"step","schema":2,"st'
     path = kept(bisector, raw)
     status, report = bisector("status", "--json"), bisector("report", "--json")
-    assert (status.lines[0]["state"], status.lines[0]["spoiled_lines"]) == ("finished", [5, 15, 16])
+    assert (status.lines[0]["state"], status.lines[0]["spoiled_lines"]) == ("finished", [6, 16, 17])
     assert report.lines[0]["report"]["conclusion"]["culprit"]["id"] == samples.CULPRIT.id
-    assert len(bisector("log", "--json").lines) == 13
+    assert len(bisector("log", "--json").lines) == 14
     assert bisector("resume", "--json").culprit == samples.CULPRIT.id
     assert path.read_bytes() == raw
 

@@ -70,9 +70,17 @@ def test_an_equal_start_finds_the_session_without_an_answer(tmp_path: Path) -> N
     begin(tmp_path, NAMES[0])
     begin(tmp_path, NAMES[1], samples.STOPPED)
     wanted = begin(tmp_path, NAMES[2], events.Concluded(conclusion=samples.FOUND))
+    (sessions.home(tmp_path) / NAMES[2] / sessions.LAST_REPORT).touch()
     found = sessions.unfinished(tmp_path, wanted, list[str]().append)
     assert found is not None
     assert found.name == NAMES[1]
+
+
+def test_a_session_that_was_killed_before_its_report_was_kept_is_gone_on_with(tmp_path: Path) -> None:
+    wanted = begin(tmp_path, NAMES[0], events.Concluded(conclusion=samples.FOUND))
+    found = sessions.unfinished(tmp_path, wanted, list[str]().append)
+    assert found is not None
+    assert found.conclusion == samples.FOUND
 
 
 @pytest.mark.parametrize("change", ["old", "new", "settings"])

@@ -11,10 +11,11 @@ import logging
 import re
 import socket
 from collections.abc import Coroutine
+from contextlib import suppress
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
-from qemu.qmp import QMPClient, QMPError
+from qemu.qmp import EventListener, QMPClient, QMPError
 
 from bisector.errors import HostError
 
@@ -49,6 +50,8 @@ class Monitor:
         # What a broken connection leaves in the loop is told to whoever asks next, and to nobody else.
         self._loop.set_exception_handler(lambda *_: None)
         self._client = QMPClient("bisector")
+        self._ends = EventListener(("SHUTDOWN",))
+        self._client.register_listener(self._ends)
         self._wait(self._client.connect(ours))
 
     def __enter__(self) -> Self:
@@ -94,6 +97,16 @@ class Monitor:
         if said is None:
             raise HostError("QEMU does not tell the guest's clock", "is this QEMU 7 or later?")
         return float(int(said[1], 16) - RTC_BASE_SECONDS)
+
+    def ended_by_guest(self) -> bool:
+        """Tell whether the guest ended QEMU, by power-off or reset: not a signal, and not an accident.
+
+        For a QEMU whose console has closed: its last word is read here, if it was not heard yet.
+        """
+        with suppress(Gone, HostError):
+            self._ask("query-status")
+        told = [event.get("data") for event in self._ends.clear()]
+        return any(isinstance(data, dict) and data.get("guest") is True for data in told)
 
     def halt(self) -> None:
         """Stop the guest, all CPUs at once."""
