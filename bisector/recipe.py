@@ -68,6 +68,9 @@ class Recipe:
             # What a killed compiler leaves goes when the workspace is opened again.
             kept["TMPDIR"] = str(tree.parent / TEMPORARY)
         cached = {"CCACHE_DIR": self.ccache, "CCACHE_BASEDIR": str(tree)} if self.ccache is not None else {}
+        if cached:
+            # Its temporary files too: those of a killed ccache would stay for ever.
+            cached["CCACHE_TEMPDIR"] = sandbox.SCRATCH if self.walled else kept["TMPDIR"]
         if self.walled and cached:
             # Not the cache's own: there a build could name a program that wraps the compiler of all others.
             cached["CCACHE_CONFIGPATH"] = "/dev/null"

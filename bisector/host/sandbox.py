@@ -25,7 +25,7 @@ DENIES = (
     "writable are the objects, ccache's objects and a /tmp of its own"
 )
 # On a file system in memory: empty at each call, and gone after it.
-HOME = "/tmp/home"
+SCRATCH, HOME = "/tmp", "/tmp/home"
 # Seconds: a trial takes some 10 ms.
 TRIAL = 30.0
 _SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/libx32", "/lib64", "/nix/store", "/gnu/store")
