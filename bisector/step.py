@@ -122,7 +122,7 @@ def _made(bench: Bench, commit: Commit, tell: Tell, *, clean: bool) -> tuple[Ker
     directory) shows in the build id.
     """
     before = bench.known.get(commit.id)
-    if isinstance(before, BrokenBuild):
+    if isinstance(before, BrokenBuild) and not clean:
         return before, 0.0, 0.0
     made: Kernel | BrokenBuild | None = keep.kept(bench.kept(commit), commit.id, clean=clean)
     checked_out = built = 0.0
@@ -130,7 +130,7 @@ def _made(bench: Bench, commit: Commit, tell: Tell, *, clean: bool) -> tuple[Ker
         if before is not None and not clean:
             bench.warn(f"the kernel that was kept of {commit.short} is gone or spoiled: building it again")
         made, checked_out, built = _make(bench, commit, tell, clean)
-    if before is not None and (isinstance(made, BrokenBuild) or made.build_id != before.build_id):
+    if before is not None and not _same(before, made):
         trust.emptied(bench.workspace.objects)
         disk.discard(bench.kept(commit))
         how = "built from nothing" if clean else "built again"
@@ -140,6 +140,13 @@ def _made(bench: Bench, commit: Commit, tell: Tell, *, clean: bool) -> tuple[Ker
         )
     bench.known[commit.id] = made
     return made, checked_out, built
+
+
+def _same(before: Kernel | BrokenBuild, made: Kernel | BrokenBuild) -> bool:
+    """Tell whether a commit made the same again. Which of several errors comes first may differ, and is no matter."""
+    if isinstance(before, Kernel) and isinstance(made, Kernel):
+        return before.build_id == made.build_id
+    return isinstance(before, BrokenBuild) and isinstance(made, BrokenBuild)
 
 
 def _make(bench: Bench, commit: Commit, tell: Tell, clean: bool) -> tuple[Kernel | BrokenBuild, float, float]:

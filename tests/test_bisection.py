@@ -242,3 +242,16 @@ def test_a_broken_workspace_is_made_anew(tree: MiniTree, bisector: Bisector) -> 
     (gitdir / "objects" / "info" / "alternates").write_text("/nowhere\n")
     assert behaves()
     assert os.listdir(place)
+
+
+def test_a_commit_that_is_looked_for_because_it_does_not_build_is_built_from_nothing_too(
+    tree: MiniTree, bisector: Bisector
+) -> None:
+    # The new end panics, which counts as new; so does what does not build, and that is where the change is.
+    ids = tree.story(6, 5, edits={3: {"breaks": "compile"}, 4: {"mends": True, "mode": "PANIC_BOOT"}, 5: {}})
+    on = ("--on", "no-build=new", "--on", "boot-panic=new", "--scenario", "exec-sigtrap")
+    ran = bisector.start(tree.path, tree.base, ids[5], *ONCE, *on)
+    assert (ran.code, ran.culprit) == (0, ids[3]), ran.conclusion
+    [step] = [step for step in ran.steps if step["purpose"] == "culprit"]
+    assert step["seconds"]["build"] > 0
+    assert "/clean " in Path(step["logs"][0]).read_text()
