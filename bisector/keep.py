@@ -73,11 +73,11 @@ def _manifest(into: Path) -> dict[str, Any] | None:
         made = json.loads((into / MANIFEST).read_bytes())
         if made["shape"] != SHAPE or not isinstance(made["files"], dict):
             return None
-        kernel = Kernel(**made["kernel"])
+        home = Path(Kernel(**made["kernel"]).image).parent
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return None
     # It says where it was written: a copied or moved directory is not meant.
-    return made if Path(kernel.image).parent == into and isinstance(made.get("clean"), bool) else None
+    return made if home == into and isinstance(made.get("clean"), bool) else None
 
 
 def _whole(into: Path, made: dict[str, Any]) -> bool:

@@ -41,8 +41,6 @@ class Console:
     def __init__(self, child: _Child, sink: TextIO) -> None:
         self._child, self._sink = child, sink
         self._blocks: list[str] = []
-        self.size = 0
-        self.code: int | None = None
 
     @property
     def text(self) -> str:
@@ -66,7 +64,6 @@ class Console:
         self._sink.write(block)
         self._sink.flush()
         self._blocks.append(block)
-        self.size += len(block)
         return block
 
     def note(self, words: str) -> None:

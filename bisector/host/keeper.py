@@ -160,9 +160,8 @@ def _size(number: int) -> str:
     return f"{number / (1 << 30):.3g} GiB"
 
 
-def reaped(child: int) -> int | None:
-    """Collect whoever has ended; return the child's exit code as the shell has it, None while it runs."""
-    code = None
+def reaped(child: int, code: int | None) -> int | None:
+    """Collect whoever has ended; return the child's exit code as the shell has it, `code` while that is not new."""
     with suppress(ChildProcessError):
         while (ended := os.waitpid(-1, os.WNOHANG))[0]:
             if ended[0] == child:
@@ -177,7 +176,7 @@ def end(child: int, code: int | None, spared: int, *, gently: bool) -> int:
         _signal([pid for pid in descendants() if pid != spared], signal.SIGTERM)
         while time.monotonic() < deadline and (code is None or descendants()):
             signal.sigtimedwait([signal.SIGCHLD], 0.02)
-            code = reaped(child) if code is None else (reaped(child), code)[1]
+            code = reaped(child, code)
     deadline = time.monotonic() + HOPELESS
     while time.monotonic() < deadline and (members := set(descendants())):
         # Whoever forks faster than we kill is stopped first, until nobody new is found.
@@ -188,7 +187,7 @@ def end(child: int, code: int | None, spared: int, *, gently: bool) -> int:
             members = set(descendants())
         _signal(stopped, signal.SIGKILL)
         signal.sigtimedwait([signal.SIGCHLD], 0.02)
-        code = reaped(child) if code is None else (reaped(child), code)[1]
+        code = reaped(child, code)
     return 137 if code is None else code
 
 
@@ -224,7 +223,7 @@ def main(words: list[str]) -> int:
     while code is None and not over and not asked:
         got = signal.sigtimedwait(WAKING, TICK)
         asked = got is not None and got.si_signo in ASKED
-        code = reaped(child)
+        code = reaped(child, code)
         over = "" if asked or code is not None else bounds.broken()
     code = end(child, code, child if walled else 0, gently=not over)
     over = over or ("" if asked else bounds.full())

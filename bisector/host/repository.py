@@ -95,7 +95,7 @@ class Repository:
         said = str(
             self._repo.git.execute(
                 # A git that outlived us would check out under the feet of the next session. TERM, not KILL: git then
-                # removes its locks, and `git bisect start` takes packed-refs.lock of the user's repository.
+                # removes its locks.
                 ["setpriv", "--pdeathsig", "TERM", "--", "git", *words],
                 env=(gitconfig.variables(config) if config else _ENVIRONMENT) | self._fence,
                 stdout_as_string=True,

@@ -37,7 +37,7 @@ class Process:
         said, program = " ".join(self.words), os.path.basename(self.words[0] if self.words else self.name)
         if "-m bisector" in said:
             return "bisector"
-        if said.startswith("setpriv ") or program == "bwrap" or "keeper" in self.words:
+        if said.startswith("setpriv ") or program == "bwrap" or "host/keeper.py" in said:
             return "keeper"
         if program.startswith("qemu-system-"):
             return "QEMU"
