@@ -48,7 +48,10 @@ def workspace(repository: Repository, state: Path, commit: Commit) -> Iterator[W
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 continue
-            yield _opened(repository, place, commit)
+            held = _opened(repository, place, commit)
+            yield held
+            # Left by a git that was killed in the last step.
+            held.git.break_own_locks()
             return
     raise HostError(f"all workspaces below {home} are in use", "end some of the sessions that run there")
 

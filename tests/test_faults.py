@@ -9,6 +9,7 @@
 | a compiler is killed, or refused memory | built again from nothing; still so: 20, resume |
 | QEMU dies in mid-boot | booted again; still so: 20, resume |
 | QEMU answers nothing | 20, never a silent kernel |
+| git is killed | tried again in a step; still so, or at the start: 20, resume |
 | a stale `index.lock` in our worktree | removed, tried again |
 | a stale lock in the person's repository | nothing: it is only read |
 | the worktree or its `.git` vanishes between steps | 20, resume makes it anew |
@@ -328,6 +329,25 @@ def test_a_qemu_that_answers_nothing(fault: Fault) -> None:
 
 
 # -- git -----------------------------------------------------------------------------------------------
+
+
+def test_a_git_that_is_killed_at_the_start_says_nothing_of_the_repository(fault: Fault) -> None:
+    fault.wrap("git", instead="kill -9 $$")
+    fault.told(fault.start(), "was ended by signal 9")
+
+
+def test_a_git_that_is_killed_at_checkout(fault: Fault) -> None:
+    fault.wrap("git", "case $1 in checkout) kill -9 $$;; esac")
+    ran = fault.start()
+    assert ran.err.count("trying again") == 2, ran.err
+    fault.mended(ran, "git checkout was ended by signal 9")
+
+
+def test_a_lock_that_the_last_git_left_is_not_left_by_us(fault: Fault) -> None:
+    fault.wrap("git", after=f'[ "$1" = clean ] && touch {fault.worktree}/.git/index.lock')
+    ran = fault.start()
+    assert (ran.code, ran.culprit) == (0, fault.ids[FLIP]), ran.err
+    fault.sound()
 
 
 def test_a_stale_lock_in_our_worktree_is_removed(fault: Fault) -> None:

@@ -12,12 +12,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-# Without this GitPython fails at its import where git is missing, and not even `bisector doctor` could say so.
-# A caller's GIT_PYTHON_* names another program as git.
+# GitPython runs `git version` at its import and fails with it: a missing git could not even be told by
+# `bisector doctor`, nor a killed one by anybody. So it gets a name that is no program, and is told to go on
+# without; `_git` says itself which git runs. Nor does a caller's GIT_PYTHON_* name another one.
 os.environ["GIT_PYTHON_REFRESH"] = "quiet"
-os.environ.pop("GIT_PYTHON_GIT_EXECUTABLE", None)
+os.environ["GIT_PYTHON_GIT_EXECUTABLE"] = "/dev/null"
 
 import git
+
+del os.environ["GIT_PYTHON_GIT_EXECUTABLE"]
 
 from bisector.errors import HostError, UserError
 from bisector.host import gitconfig, process
@@ -92,16 +95,23 @@ class Repository:
         self.path = Path(self._repo.working_tree_dir or self._repo.git_dir).resolve()
 
     def _git(self, *words: str, config: Mapping[str, str] | None = None) -> str:
-        said = str(
-            self._repo.git.execute(
-                # A git that outlived us would check out under the feet of the next session. TERM, not KILL: git then
-                # removes its locks.
-                ["setpriv", "--pdeathsig", "TERM", "--", "git", *words],
-                env=(gitconfig.variables(config) if config else _ENVIRONMENT) | self._fence,
-                stdout_as_string=True,
-                kill_after_timeout=SECONDS,
+        try:
+            said = str(
+                self._repo.git.execute(
+                    # A git that outlived us would check out under the feet of the next session. TERM, not KILL: git
+                    # then removes its locks.
+                    ["setpriv", "--pdeathsig", "TERM", "--", "git", *words],
+                    env=(gitconfig.variables(config) if config else _ENVIRONMENT) | self._fence,
+                    stdout_as_string=True,
+                    kill_after_timeout=SECONDS,
+                )
             )
-        )
+        except git.GitCommandError as error:
+            # Killed, by a person, for memory or by our own limit: that is no answer to what was asked.
+            if isinstance(error.status, int) and error.status < 0:
+                why = f"git {words[0]} was ended by signal {-error.status}"
+                raise HostError(why, "resume begins it again", transient=True) from error
+            raise
         # GitPython keeps bytes that are no UTF-8 as lone surrogates, which no file of ours can hold.
         return said.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 

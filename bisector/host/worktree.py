@@ -76,9 +76,8 @@ class Worktree(Repository):
         """Make this worktree's tracked files those of the commit, whatever a killed checkout left of them."""
         with failing_as_ours():
             names = self._names(r"^filter\.")
-            # ^0: a branch may be called like a commit's id, and `git checkout` would take the branch.
             off = gitconfig.without_filters(names)
-            self._git("checkout", "--quiet", "--force", "--detach", f"{commit.id}^0", config=off)
+            self._git("checkout", "--quiet", "--force", "--detach", commit.id, config=off)
             there = self._git("rev-parse", "--verify", "HEAD")
         if there != commit.id:
             raise HostError(f"git checked out {there[:12]} instead of {commit.short}")
@@ -113,6 +112,7 @@ class Worktree(Repository):
 
     def start_bisection(self, olds: Sequence[str], new: str) -> None:
         """Begin afresh, without checkouts: `BISECT_HEAD` then names the commit to test."""
+        self.break_own_locks()
         with failing_as_ours():
             self._git("bisect", "reset")
             self._git("bisect", "start", *TERMS, "--no-checkout", new, *olds)

@@ -52,6 +52,8 @@ def arguments(words: Sequence[str]) -> argparse.Namespace:
     chosen = parser.parse_args(words)
     if unknown := set(chosen.only.split(",")) - CAMPAIGNS.keys():
         parser.error(f"--only knows {', '.join(CAMPAIGNS)}, not {', '.join(sorted(unknown))}")
+    if chosen.home and any((chosen.home / name).exists() for name in chosen.only.split(",")):
+        parser.error(f"{chosen.home} holds an earlier run: name a new directory, or remove it")
     base = QUICK if chosen.quick else FULL
     for name in ("kills", "interrupts", "repeats", "rounds", "faults"):
         if getattr(chosen, name) is None:

@@ -6,7 +6,7 @@ import shlex
 import shutil
 import subprocess
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from random import Random
 
 from torturing import checks, processes
@@ -81,7 +81,9 @@ def run(campaign: Campaign, sessions: int, *, same_line: bool) -> None:
     """Run so many sessions with a fault in each; put the rows into the table."""
     kinds = [*FAULTS, *([FULL_DISK] if can_mount() else [])]
     number = 0
-    for home, story, calm in campaign.stories():
+    for home, told, calm in campaign.stories():
+        # The failing programs stand outside and count there: in a sandbox they would not be seen, and fail nothing.
+        story = replace(told, words=(*told.words, "--sandbox", "off"))
         while number < sessions:
             kind = kinds[number % len(kinds)]
             number += 1

@@ -38,7 +38,7 @@ _SAME = (
     (re.compile(r"console-\d+\.log"), "console-N.log"),
 )
 # git's own, told apart by other checks: a worktree holds whatever was checked out last; the cache of ccache.
-_NOT_LISTED = re.compile(r"workspaces/REPO/N/tree/|cache/bisector/ccache(-sandboxed)?/(?!.*\.(tmp|lock))")
+_NOT_LISTED = re.compile(r"workspaces/REPO/N/tree/|cache/bisector/ccache(-sandboxed)?(/(?!.*\.(tmp|lock))|$)")
 
 
 @dataclass
