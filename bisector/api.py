@@ -92,7 +92,7 @@ def _work(
         with opening.bench(started.settings, session.directory, state, started.new, warn) as bench:
             return Bisection(book, repository, bench, emit).proceed()
     except OSError as error:
-        failure = _as_host_error(error)
+        failure = HostError.of(error)
         _note_stop(book, Stopped(why="failed", message=failure.message, hint=failure.hint), emit)
         raise failure from error
     except BisectorError as error:
@@ -101,12 +101,6 @@ def _work(
     except Interrupted as error:
         _note_stop(book, Stopped(why="interrupted", message=error.message, hint=error.hint), emit)
         raise
-
-
-def _as_host_error(error: OSError) -> HostError:
-    """What the disk or the system refused us anywhere: our machine's failure."""
-    where = f"{error.filename}: " if error.filename else ""
-    return HostError(f"{where}{error.strerror or error}", "mend that, then resume")
 
 
 def _note_stop(book: Journal, stopped: Stopped, emit: Emit) -> None:
@@ -151,7 +145,7 @@ def test(
             for commit in commits:
                 yield _tested(bench, commit, tell)
     except OSError as error:
-        raise _as_host_error(error) from error
+        raise HostError.of(error) from error
 
 
 def _tested(bench: step.Bench, commit: Commit, tell: Callable[[Commit, str, int], None]) -> Step:

@@ -4,6 +4,10 @@ A kernel that does not build, panics or hangs is a value (see `model`). Only the
 something a person can mend, and something that our machine failed to do.
 """
 
+from __future__ import annotations
+
+from typing import Self
+
 
 class BisectorError(Exception):
     """One clear sentence, and what to do about it."""
@@ -27,6 +31,12 @@ class HostError(BisectorError):
     def __init__(self, message: str, hint: str = "", *, transient: bool = False) -> None:
         super().__init__(message, hint)
         self.transient = transient
+
+    @classmethod
+    def of(cls, error: OSError) -> Self:
+        """Say what the disk or the system refused us, wherever that was."""
+        where = f"{error.filename}: " if error.filename else ""
+        return cls(f"{where}{error.strerror or error}", "mend that, then do the same again, or resume")
 
 
 class Interrupted(BaseException):

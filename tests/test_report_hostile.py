@@ -149,8 +149,3 @@ def test_no_reading_command_lets_a_commit_s_text_act(tmp_path: Path, command: st
 )
 def test_what_acts_is_shown_by_its_number(said: str, shown: str) -> None:
     assert harmless.line(said) == shown
-
-
-@pytest.mark.parametrize(("width", "shown"), [(0, "abcdef"), (6, "abcdef"), (5, "abcd…"), (1, "…")])
-def test_a_line_is_cut_to_its_width(width: int, shown: str) -> None:
-    assert harmless.line("abcdef", width) == shown

@@ -148,7 +148,7 @@ def test_git_searches_with_our_answers(range_: Range, tmp_path: Path) -> None:
     asked: dict[str, Verdict] = {}
 
     def answer(commit: str) -> Verdict:
-        assert commit == range_.git.bisect_head()
+        assert commit == (range_.git.common_dir / "BISECT_HEAD").read_text().strip()
         return asked.setdefault(commit, range_.truth(commit))
 
     gitrun.run(range_.git, answer, tmp_path / "log")

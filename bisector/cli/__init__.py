@@ -15,7 +15,7 @@ from bisector import __version__, answers
 from bisector.cli.bisecting import resume, start, test
 from bisector.cli.printing import HOST, INTERRUPTED, USER, Printer
 from bisector.cli.reading import doctor_command, list_command, log, report, status
-from bisector.errors import BisectorError, Interrupted, UserError
+from bisector.errors import BisectorError, HostError, Interrupted, UserError
 from bisector.host import stopping
 from bisector.host.repository import forget_callers_git
 from bisector.report import harmless
@@ -78,8 +78,8 @@ def _run() -> int:
     except BisectorError as error:
         return _failed(context, error.message, error.hint, USER if isinstance(error, UserError) else HOST)
     except OSError as error:
-        where = f"{error.filename}: " if error.filename else ""
-        return _failed(context, f"{where}{error.strerror or error}", "mend that, then do the same again", HOST)
+        refused = HostError.of(error)
+        return _failed(context, refused.message, refused.hint, HOST)
     except Exception as error:
         with suppress(OSError):
             traceback.print_exc()

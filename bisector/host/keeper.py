@@ -37,13 +37,14 @@ PAGE = os.sysconf("SC_PAGE_SIZE")
 
 
 class Member:
-    """One live process: its parent, its threads, its resident bytes."""
+    """One process: its parent, its threads, its resident bytes, and when it began (a pid may be used again)."""
 
     def __init__(self, stat: bytes) -> None:
         # The name stands in brackets and may hold some itself.
         fields = stat[stat.rindex(b")") + 2 :].split()
         self.ended = fields[0] in (b"Z", b"X")
         self.parent, self.tasks, self.resident = int(fields[1]), int(fields[17]), int(fields[21]) * PAGE
+        self.began = int(fields[19])
 
 
 def everyone() -> dict[int, Member]:

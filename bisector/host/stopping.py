@@ -14,10 +14,10 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from pathlib import Path
 from typing import NoReturn
 
 from bisector.errors import Interrupted
+from bisector.host import keeper
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 # Seconds from the signal: what we started has the first for ending by itself; the net is the last word.
@@ -31,7 +31,7 @@ class _Stop:
     def __init__(self) -> None:
         self.until: float | None = None
         self.hint = "nothing was begun: run it again"
-        self.below: set[tuple[int, str]] = set()
+        self.below: dict[int, int] = {}
         self.deferring = 0
         self.late = 0
 
@@ -87,7 +87,7 @@ def _asked(number: int, _: object) -> None:
         _stop.until = time.monotonic()
         return
     _stop.until = time.monotonic() + GRACE
-    _stop.below = set(_below())
+    _stop.below = _below()
     if not _stop.deferring:
         raise _interrupted(number)
     _stop.late = number
@@ -123,34 +123,19 @@ def end_all() -> None:
 
 def _left() -> list[int]:
     """Return the processes below us, now or when the signal came, that still run."""
-    now = set(_below())
-    found = [(pid, began, _stat(pid)) for pid, began in now | _stop.below]
-    return [pid for pid, began, place in found if place and place[1] == began and place[2] != "Z"]
+    known = _stop.below | _below()
+    found = keeper.everyone()
+    return [
+        pid for pid, began in known.items() if pid in found and found[pid].began == began and not found[pid].ended
+    ]
+
+
+def _below() -> dict[int, int]:
+    """Return our live descendants, each with what tells it from a later process of the same pid."""
+    return {pid: member.began for pid, member in keeper.descendants().items()}
 
 
 def _kill(pids: Sequence[int], number: signal.Signals) -> None:
     for pid in pids:
         with suppress(ProcessLookupError, PermissionError):
             os.kill(pid, number)
-
-
-def _stat(pid: int) -> tuple[int, str, str] | None:
-    """Return a process's parent, its start time (a pid may be used again) and its state."""
-    try:
-        fields = Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()
-    except OSError:
-        return None
-    return int(fields[1]), fields[19], fields[0]
-
-
-def _below() -> Iterator[tuple[int, str]]:
-    """Yield all our descendants, each with its start time."""
-    children: dict[int, list[tuple[int, str]]] = {}
-    for name in os.listdir("/proc"):
-        if name.isdigit() and (place := _stat(int(name))):
-            children.setdefault(place[0], []).append((int(name), place[1]))
-    left = [os.getpid()]
-    while left:
-        for pid, began in children.get(left.pop(), ()):
-            left.append(pid)
-            yield pid, began

@@ -143,11 +143,6 @@ class Worktree(Repository):
         with failing_as_ours():
             return [(commit, _MARKS[word]) for word, commit in _MARK.findall(self._git("bisect", "log"))]
 
-    def bisect_head(self) -> str:
-        """Return the id of the commit that git wants tested next."""
-        with failing_as_ours():
-            return self._git("rev-parse", "--verify", "BISECT_HEAD")
-
     def end_bisection(self) -> None:
         """Remove git's refs and files of the bisection."""
         with failing_as_ours():

@@ -11,10 +11,9 @@ _ACTING = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 _BEYOND = re.compile(r"[^\x00-\x7e]")
 
 
-def line(text: str, width: int = 0) -> str:
-    """Return the text as one line: whatever acts on a terminal shown as \\xNN or \\uNNNN, cut to `width`."""
-    shown = "".join(_visible(character) for character in text)
-    return shown if not width or len(shown) <= width else f"{shown[: width - 1]}…"
+def line(text: str) -> str:
+    """Return the text as one line: whatever acts on a terminal shown as \\xNN or \\uNNNN."""
+    return "".join(_visible(character) for character in text)
 
 
 def acts(character: str) -> bool:
@@ -47,9 +46,9 @@ def _visible(character: str) -> str:
     return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
 
 
-def markdown(text: str, width: int = 0) -> str:
+def markdown(text: str) -> str:
     """Return the text so that it is text in a Markdown cell too, and no markup."""
-    shown = line(text, width)
+    shown = line(text)
     for character in "\\`*_{}[]<>#|!~":
         shown = shown.replace(character, f"\\{character}")
     return shown.replace("&", "&amp;")
