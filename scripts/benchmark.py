@@ -13,7 +13,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from kernel_history import History, make
@@ -28,7 +28,7 @@ from bisector.host import sandbox
 from bisector.journal import Session
 from bisector.model import Kernel, Outcome, Purpose, Question, Step
 
-PAIRS = 15
+PAIRS, HANGS = 15, 5
 README = Path(__file__).parents[1] / "README.md"
 BEGIN, END = "<!-- made by scripts/bench -->", "<!-- end -->"
 SOURCE = Path("/usr/src/linux-source-6.12.tar.xz")
@@ -171,6 +171,14 @@ def steps(chosen: Settings, history: History, place: Path) -> tuple[list[Pair], 
     return pairs, done
 
 
+def hangs(chosen: Settings, commit: str, session: Session, place: Path) -> list[float]:
+    """Return the seconds of each boot of a kernel that hangs, its evidence included, with a search's limits."""
+    assert session.measured is not None
+    limited = replace(chosen, limits=asdict(session.measured.limits))
+    taken = api.test(limited, [commit] * HANGS, state=place / "state", tell=lambda *_: None, warn=print)
+    return [step.seconds.boot + step.seconds.probe for step in taken]
+
+
 def row(what: str, pairs: list[Pair]) -> str:
     """Return a row of the table, with the differences pair by pair."""
     ours, bare = [pair.ours for pair in pairs], [pair.bare for pair in pairs]
@@ -193,6 +201,7 @@ def main() -> None:
         pairs, session = steps(chosen, history, Path(place))
         kernel = next(step.kernel for step in session.steps if step.kernel is not None)
         verdicts, alone = boots(chosen, kernel, session.directory, PAIRS)
+        hung = hangs(chosen, make(SOURCE, home / "linux-6.12.git", "boot-hangs").culprit, session, Path(place))
     subprocess.run(["git", "-C", chosen.repo, "worktree", "prune"], check=True)
     ratios = [one / other for one, other in zip(verdicts, alone, strict=True)]
     machine = f"{os.cpu_count()} CPUs, {session.started.versions['qemu']}"
@@ -202,6 +211,7 @@ def main() -> None:
         row("a step that boots", [pair for pair in pairs if pair.bootable]),
         row("a step without a kernel (a failing make is run twice)", [pair for pair in pairs if not pair.bootable]),
         f"| boot to verdict ({PAIRS} pairs) | {spread(verdicts)} | {spread(alone)} | × {spread(ratios)} |",
+        f"| a boot that hangs, with its evidence ({HANGS} boots) | {spread(hung)} | for ever | |",
         "",
         f"Medians and ranges, on {machine}, ccache warm after the first build.",
     ]
