@@ -144,7 +144,7 @@ def _watched(
 ) -> tuple[int | None, tuple[str, ...]]:
     """Listen to the boot's end, or give it up; return QEMU's exit code and where its CPUs were."""
     try:
-        qemu = monitor.Monitor(line)
+        qemu = monitor.Monitor(line, said)
     except monitor.Gone:
         raise _not_begun(machine, said) from None
     with qemu:

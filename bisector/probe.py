@@ -14,7 +14,7 @@ from bisector.frames import Frame, TwoStoriesError, frames
 from bisector.model import Ending, Observation, Outcome, Reading, Transcript
 from bisector.scenarios import BY_NAME, OK, UnreadableFacts, unsupported
 
-# Lines kept of one scenario: the probe says ten at most, and a kernel that took its nonce has 16 MiB of them.
+# Lines kept of one scenario: the probe says ten at most, a kernel that took its nonce as many as fit.
 SHOWN = 100
 _PANIC = re.compile(r"Kernel panic - not syncing: (.*)")
 # What differs from boot to boot in a panic's text: addresses, process ids, times, offsets.

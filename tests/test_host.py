@@ -164,6 +164,17 @@ def test_a_child_that_says_nothing_is_quiet_and_one_that_closes_has_ended(tmp_pa
         assert said.read(20) is None
 
 
+def test_what_was_drained_is_read_next_and_so_is_the_end(tmp_path: Path) -> None:
+    with console.opened(["sh", "-c", "echo a; sleep 0.2; echo b"], log=tmp_path / "log") as said:
+        deadline = time.monotonic() + 20
+        while said.drain() and time.monotonic() < deadline:
+            time.sleep(0.01)
+        assert not said.drain()
+        assert said.read(20) == "a\r\nb\r\n"
+        assert said.read(20) is None
+        assert said.text == "a\r\nb\r\n"
+
+
 def test_bytes_that_are_no_utf_8_are_kept_as_escapes(tmp_path: Path) -> None:
     assert listen(tmp_path, r"printf 'a\377\000\303\050\033[31mz'").text == "a\\xff\x00\\xc3(\x1b[31mz"
 

@@ -9,10 +9,10 @@ from bisector.model import Limits, Spans
 
 # Before anything was measured: for the ends themselves, and for a test without ends. A boot of the tiny kernel needs
 # one guest second, a distribution's some ten; a hang of 30 silent guest seconds costs the host about 12.
-UNMEASURED = Limits(boot=60.0, silence=30.0, scenario=60.0, total=900.0, output=16 << 20, host=900.0)
+UNMEASURED = Limits(boot=60.0, silence=30.0, scenario=60.0, total=900.0, output=4 << 20, host=900.0)
 # Never below these, whatever was measured: a commit in between may do more than both ends. The probe gives each
 # scenario 13 guest seconds before it says that it cannot be killed.
-FLOOR = Limits(boot=10.0, silence=5.0, scenario=20.0, total=300.0, output=2 << 20, host=900.0)
+FLOOR = Limits(boot=10.0, silence=5.0, scenario=20.0, total=300.0, output=1 << 20, host=900.0)
 # A boot in the search may need this many times what the slowest boot of the ends needed.
 SLACK = 4
 

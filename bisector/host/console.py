@@ -41,11 +41,19 @@ class Console:
     def __init__(self, child: _Child, sink: TextIO) -> None:
         self._child, self._sink = child, sink
         self._blocks: list[str] = []
+        # What `drain` took and `read` did not give yet; whether the child has closed its end.
+        self._taken: list[str] = []
+        self._closed = False
 
     @property
     def text(self) -> str:
         """Everything that was said; bytes that are no UTF-8 as \\xNN."""
         return "".join(self._blocks)
+
+    @property
+    def descriptor(self) -> int:
+        """Our end of the pty: it is readable when something waits to be read."""
+        return int(self._child.child_fd)
 
     @property
     def pid(self) -> int:
@@ -55,16 +63,36 @@ class Console:
 
     def read(self, seconds: float) -> str | None:
         """Return what waits to be read, "" if nothing came in that many seconds, None at the end."""
+        if not self._taken:
+            self._take(seconds)
+        if not self._taken and self._closed:
+            return None
+        block = "".join(self._taken)
+        self._taken.clear()
+        return block
+
+    def drain(self) -> bool:
+        """Take what waits to be read, for the next `read`; False at the end.
+
+        For whoever waits for an answer of the child's on another line: a child that cannot write does not answer.
+        """
+        self._take(0)
+        return not self._closed
+
+    def _take(self, seconds: float) -> None:
+        if self._closed:
+            return
         try:
             block: str = self._child.read_nonblocking(size=1 << 16, timeout=seconds)
         except pexpect.TIMEOUT:
-            return ""
+            return
         except pexpect.EOF:
-            return None
+            self._closed = True
+            return
         self._sink.write(block)
         self._sink.flush()
         self._blocks.append(block)
-        return block
+        self._taken.append(block)
 
     def note(self, words: str) -> None:
         """Write a line of ours into the log; it is no part of the text."""

@@ -18,6 +18,7 @@ from typing import Any, Self, TypeVar
 from qemu.qmp import EventListener, QMPClient, QMPError
 
 from bisector.errors import HostError
+from bisector.host.console import Console
 
 # Host seconds that QEMU has for an answer. It needs milliseconds, and on a host with four busy loops for each core
 # below a second; its command loop does not wait for the guest.
@@ -43,15 +44,21 @@ class Gone(Exception):
 
 
 class Monitor:
-    """A connection to one QEMU's monitor. Every call raises Gone if QEMU has ended, HostError if it is mute."""
+    """A connection to one QEMU's monitor. Every call raises Gone if QEMU has ended, HostError if it is mute.
 
-    def __init__(self, ours: socket.socket) -> None:
+    While it waits it drains the console: QEMU holds its one big lock while the guest's serial line waits for
+    whoever reads the console, and answers nothing then.
+    """
+
+    def __init__(self, ours: socket.socket, console: Console) -> None:
         self._loop = asyncio.new_event_loop()
         # What a broken connection leaves in the loop is told to whoever asks next, and to nobody else.
         self._loop.set_exception_handler(lambda *_: None)
         self._client = QMPClient("bisector")
         self._ends = EventListener(("SHUTDOWN",))
         self._client.register_listener(self._ends)
+        self._console = console
+        self._loop.add_reader(console.descriptor, self._drain)
         self._wait(self._client.connect(ours))
 
     def __enter__(self) -> Self:
@@ -70,6 +77,11 @@ class Monitor:
             pass
         finally:
             self._loop.close()
+
+    def _drain(self) -> None:
+        if not self._console.drain():
+            # A closed line is readable for ever.
+            self._loop.remove_reader(self._console.descriptor)
 
     def _wait(self, coroutine: Coroutine[Any, Any, T]) -> T:
         try:
