@@ -71,11 +71,12 @@ class Machine:
     def bounded(self, argv: list[str], descriptor: int) -> list[str]:
         """Return the argv with a monitor on that descriptor, under a bound of its memory.
 
-        The guest waits until the monitor lets it go: so what ends before was no guest's doing.
+        The guest waits until the monitor lets it go, and when it has ended, QEMU waits for us: so a QEMU that ends
+        by itself is an accident, at any time.
         """
         bytes_in_all = (self.memory_mib + BESIDE_MIB) << 20
         monitored = ["-S", "-chardev", f"socket,id=monitor,fd={descriptor}", "-mon", "chardev=monitor,mode=control"]
-        return ["prlimit", f"--as={bytes_in_all}", "--core=0", "--", *argv, *monitored]
+        return ["prlimit", f"--as={bytes_in_all}", "--core=0", "--", *argv, "-no-shutdown", *monitored]
 
 
 def boot(
@@ -98,10 +99,10 @@ def boot(
     seen = _Seen(Watch(limits, nonce, monitor.GRAIN))
     with ours, theirs, console.opened(argv, log=log, descriptors=[theirs.fileno()]) as said:
         theirs.close()
-        code, places = _watched(machine, kernel, said, ours, seen, limits)
+        places = _watched(machine, kernel, said, ours, seen)
+        if seen.ending is None:
+            raise _accident(machine.architecture.qemu, said, log)
         text = said.text
-    if seen.ending is Ending.POWERED_OFF:
-        _require_good_end(machine.architecture.qemu, code, text, log, by_guest=seen.by_guest)
     ending = seen.ending
     if ending in (Ending.POWERED_OFF, Ending.SILENT) and _PANIC.search(text):
         ending = Ending.PANICKED
@@ -120,11 +121,10 @@ def _printed(text: str) -> bool:
     return any(line.strip() and not line.startswith("qemu-system-") for line in text.splitlines())
 
 
-def _require_good_end(qemu: str, code: int | None, text: str, log: Path, *, by_guest: bool) -> None:
-    """A guest ends QEMU by power-off or reset: exit code 0, as after SIGTERM, but QEMU says who it was."""
-    if code != 0 or not by_guest:
-        last = (text.strip().splitlines() or ["no word"])[-1]
-        raise HostError(f"{qemu} ended with exit code {code}: {last[:200]}", f"see {log}", transient=True)
+def _accident(qemu: str, said: console.Console, log: Path) -> HostError:
+    """QEMU ended, and its guest had not: whatever was said until then is no reading."""
+    last = (said.text.strip().splitlines() or ["no word"])[-1]
+    return HostError(f"{qemu} ended with exit code {said.ended()}: {last[:200]}", f"see {log}", transient=True)
 
 
 @dataclass(slots=True)
@@ -132,17 +132,21 @@ class _Seen:
     """How a boot went, on the host's clock. `started` moves on by the time in which we did not run."""
 
     watch: Watch
-    ending: Ending = Ending.POWERED_OFF
+    ending: Ending | None = None
     started: float = field(default_factory=time.monotonic)
     began: float | None = None
     seconds: float = 0.0
-    by_guest: bool = False
+
+    def hear(self, block: str) -> None:
+        self.watch.hear(block)
+        if self.began is None and self.watch.begun:
+            self.began = time.monotonic() - self.started
 
 
 def _watched(
-    machine: Machine, kernel: Kernel, said: console.Console, line: socket.socket, seen: _Seen, limits: Limits
-) -> tuple[int | None, tuple[str, ...]]:
-    """Listen to the boot's end, or give it up; return QEMU's exit code and where its CPUs were."""
+    machine: Machine, kernel: Kernel, said: console.Console, line: socket.socket, seen: _Seen
+) -> tuple[str, ...]:
+    """Listen to the boot's end, or give it up; return where its CPUs were then. No ending: QEMU is gone."""
     try:
         qemu = monitor.Monitor(line, said)
     except monitor.Gone:
@@ -150,22 +154,15 @@ def _watched(
     with qemu:
         try:
             qemu.go_on()
-            ending = _listened(said, seen, limits, lambda: qemu.clock(machine.architecture.clock))
-            seen.seconds = time.monotonic() - seen.started
-            if ending is not None:
-                seen.ending = ending
-                said.note(f"given up: {ending.value}")
-                return None, place.sampled(qemu, kernel.system_map)
+            seen.ending = _listened(said, seen, qemu, machine.architecture.clock)
         except monitor.Gone:
-            pass
-        seen.by_guest = qemu.ended_by_guest()
-    # It ended, or is about to: what it still says is its last.
-    deadline = time.monotonic() + limits.host
-    while (block := said.read(TICK)) is not None and time.monotonic() < deadline and not seen.watch.flooded:
-        seen.watch.hear(block)
-    seen.seconds = time.monotonic() - seen.started
-    seen.began = seen.began if seen.began is not None or not seen.watch.begun else seen.seconds
-    return said.ended(), ()
+            while said.read(TICK):
+                pass
+        seen.seconds = time.monotonic() - seen.started
+        if seen.ending in (None, Ending.POWERED_OFF):
+            return ()
+        said.note(f"given up: {seen.ending.value}")
+        return place.sampled(qemu, kernel.system_map)
 
 
 def _not_begun(machine: Machine, said: console.Console) -> HostError:
@@ -178,38 +175,49 @@ def _not_begun(machine: Machine, said: console.Console) -> HostError:
     return HostError(why, "bisector doctor says what is missing; then resume", transient=True)
 
 
-def _listened(said: console.Console, seen: _Seen, limits: Limits, clock: Callable[[], float]) -> Ending | None:
-    """Listen until the console closes (None) or a limit is broken. Raises Gone, and HostError at the last net."""
+def _listened(said: console.Console, seen: _Seen, qemu: monitor.Monitor, register: int) -> Ending | None:
+    """Listen until the guest ends or a limit is broken; None if QEMU ends first, without its guest.
+
+    Raises Gone, and HostError at the last net.
+    """
     watch = seen.watch
     looked = still_since = time.monotonic()
-    stood = 0.0
-    while (block := said.read(TICK)) is not None:
+    guest = stood = 0.0
+    while True:
+        qemu.hear(TICK)
+        ended = qemu.guest_ended
+        block = said.read(0)
         now = time.monotonic()
         if now - looked > SLEPT:
             seen.started += now - looked
             still_since = now
-        if block:
-            watch.hear(block)
-            seen.began = now - seen.started if seen.began is None and watch.begun else seen.began
-            if watch.flooded:
-                return Ending.FLOODED
+        seen.hear(block or "")
+        if watch.flooded:
+            return Ending.FLOODED
+        if ended and not block:
+            return Ending.POWERED_OFF
+        if block is None:
+            return None
         if now - looked < LOOK:
             continue
         looked = now
+        if now - seen.started > watch.limits.host:
+            raise _overloaded(watch.limits, guest)
         asleep = said.asleep()
-        guest = clock()
+        told = qemu.clock(register)
+        if told is None:
+            still_since = now
+            continue
+        guest = told
         # What was said before the clock was read waits by now, or there is nothing.
         late = said.read(0)
-        watch.hear(late or "")
+        seen.hear(late or "")
         if (ending := watch.look(guest, quiet=late == "")) is not None:
             return ending
         if guest != stood or late or block or not asleep:
             stood, still_since = guest, now
         elif now - still_since >= STILL:
             return Ending.SILENT
-        if now - seen.started > limits.host:
-            raise _overloaded(limits, guest)
-    return None
 
 
 def _overloaded(limits: Limits, guest: float) -> HostError:

@@ -16,7 +16,7 @@ class Watch:
     """
 
     def __init__(self, limits: Limits, nonce: str, grain: float) -> None:
-        self._limits, self._grain = limits, grain
+        self.limits, self._grain = limits, grain
         self._mark = f"@bsct {nonce} "
         self._rest = ""
         self._size = 0
@@ -34,7 +34,7 @@ class Watch:
     @property
     def flooded(self) -> bool:
         """Whether more was said than anybody wants to read."""
-        return self._size > self._limits.output
+        return self._size > self.limits.output
 
     def hear(self, block: str) -> None:
         """Take what the guest said since the last call."""
@@ -68,13 +68,13 @@ class Watch:
     def _broken(self) -> Ending | None:
         # One grain less than the clocks say: both are rounded down.
         now = self._clock - self._grain
-        if now - self._heard >= self._limits.silence:
+        if now - self._heard >= self.limits.silence:
             return Ending.SILENT
-        if self._marked < 0 and now >= self._limits.boot:
+        if self._marked < 0 and now >= self.limits.boot:
             return Ending.OVERDUE
-        if self._marked >= 0 and now - self._moved >= self._limits.scenario:
+        if self._marked >= 0 and now - self._moved >= self.limits.scenario:
             return Ending.OVERDUE
-        return Ending.OVERDUE if now >= self._limits.total else None
+        return Ending.OVERDUE if now >= self.limits.total else None
 
     def spans(self) -> Spans:
         """Return what this boot needed, rounded up: what the next one may be measured by."""

@@ -11,7 +11,6 @@ import logging
 import re
 import socket
 from collections.abc import Coroutine
-from contextlib import suppress
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
@@ -21,7 +20,7 @@ from bisector.errors import HostError
 from bisector.host.console import Console
 
 # Host seconds that QEMU has for an answer. It needs milliseconds, and on a host with four busy loops for each core
-# below a second; its command loop does not wait for the guest.
+# below a second: but for a guest that floods its console, whose CPUs take QEMU's big lock again and again.
 ANSWER = 15.0
 # `-rtc base=` in this form, and the same in seconds since 1970: the guest's own clock chip tells us its time.
 RTC_BASE, RTC_BASE_SECONDS = "2020-01-01T00:00:00", 1577836800
@@ -43,11 +42,16 @@ class Gone(Exception):
     """QEMU has ended; how, the console's owner knows."""
 
 
+def _mute() -> HostError:
+    hint = "bisector doctor says what is missing; then resume"
+    return HostError(f"QEMU's monitor gave no answer in {ANSWER:.0f} s", hint, transient=True)
+
+
 class Monitor:
     """A connection to one QEMU's monitor. Every call raises Gone if QEMU has ended, HostError if it is mute.
 
-    While it waits it drains the console: QEMU holds its one big lock while the guest's serial line waits for
-    whoever reads the console, and answers nothing then.
+    While it waits it drains the console: QEMU holds its big lock while the guest's serial line waits for whoever
+    reads the console, and answers nothing then.
     """
 
     def __init__(self, ours: socket.socket, console: Console) -> None:
@@ -58,8 +62,12 @@ class Monitor:
         self._ends = EventListener(("SHUTDOWN",))
         self._client.register_listener(self._ends)
         self._console = console
+        # The console was drained, or the guest has ended.
+        self._news = asyncio.Event()
         self._loop.add_reader(console.descriptor, self._drain)
+        self._asked: asyncio.Task[Any] | None = None
         self._wait(self._client.connect(ours))
+        self._end = self._loop.create_task(self._ended_by_guest())
 
     def __enter__(self) -> Self:
         return self
@@ -71,6 +79,7 @@ class Monitor:
 
     def close(self) -> None:
         """Leave the connection. Never fails."""
+        self._end.cancel()
         try:
             self._wait(self._client.disconnect())
         except (Gone, HostError):
@@ -79,6 +88,7 @@ class Monitor:
             self._loop.close()
 
     def _drain(self) -> None:
+        self._news.set()
         if not self._console.drain():
             # A closed line is readable for ever.
             self._loop.remove_reader(self._console.descriptor)
@@ -87,38 +97,66 @@ class Monitor:
         try:
             return self._loop.run_until_complete(asyncio.wait_for(coroutine, ANSWER))
         except TimeoutError as error:
-            hint = "bisector doctor says what is missing; then resume"
-            raise HostError(f"QEMU's monitor gave no answer in {ANSWER:.0f} s", hint, transient=True) from error
+            raise _mute() from error
         except (QMPError, OSError, EOFError) as error:
             raise Gone from error
 
     def _ask(self, command: str, **arguments: object) -> Any:
         return self._wait(self._client.execute(command, arguments or None))
 
-    def _human(self, line: str) -> str:
+    async def _human(self, line: str) -> str:
         """Ask what only the monitor for people knows."""
-        return str(self._ask("human-monitor-command", **{"command-line": line}))
+        return str(await self._client.execute("human-monitor-command", {"command-line": line}))
 
-    def clock(self, register: int) -> float:
+    async def _ended_by_guest(self) -> None:
+        """Wait for the word that the guest has ended itself: a signal to QEMU ends it too, and says so otherwise."""
+        async for event in self._ends:
+            data = event.get("data")
+            if isinstance(data, dict) and data.get("guest") is True:
+                break
+        self._news.set()
+
+    @property
+    def guest_ended(self) -> bool:
+        """Whether the guest has ended itself, by power-off or reset. All that it said waits on the console then."""
+        return self._end.done()
+
+    def hear(self, seconds: float) -> None:
+        """Wait until the console says something or closes, or the guest ends; at most so many seconds."""
+        if not self.guest_ended:
+            self._loop.run_until_complete(self._heard(seconds))
+        self._news.clear()
+
+    async def _heard(self, seconds: float, *tasks: asyncio.Task[Any]) -> None:
+        """Wait for the first of the tasks, or for news."""
+        news = self._loop.create_task(self._news.wait())
+        try:
+            await asyncio.wait({news, *tasks}, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            news.cancel()
+
+    def clock(self, register: int) -> float | None:
         """Return the guest's seconds since its start, rounded down to GRAIN, as its clock chip has them.
 
+        None if the console said something before the answer came: the next call waits for the same answer.
         `register`: the physical address of the chip's counter. Reading it from outside does not disturb the guest,
         and with `-rtc clock=vm` it runs on the guest's virtual clock, the one that counts instructions.
         """
-        said = _WORD.search(self._human(f"xp /1wx {register:#x}").strip())
+        if self._asked is None:
+            self._asked = self._loop.create_task(self._human(f"xp /1wx {register:#x}"))
+        self._loop.run_until_complete(self._heard(ANSWER, self._asked))
+        if not self._asked.done():
+            if not self._news.is_set():
+                raise _mute()
+            return None
+        answer, self._asked = self._asked, None
+        try:
+            said = _WORD.search(answer.result().strip())
+        except (QMPError, OSError, EOFError) as error:
+            raise Gone from error
         if said is None:
             raise HostError("QEMU does not tell the guest's clock", "is this QEMU 7 or later?")
         return float(int(said[1], 16) - RTC_BASE_SECONDS)
-
-    def ended_by_guest(self) -> bool:
-        """Tell whether the guest ended QEMU, by power-off or reset: not a signal, and not an accident.
-
-        For a QEMU whose console has closed: its last word is read here, if it was not heard yet.
-        """
-        with suppress(Gone, HostError):
-            self._ask("query-status")
-        told = [event.get("data") for event in self._ends.clear()]
-        return any(isinstance(data, dict) and data.get("guest") is True for data in told)
 
     def halt(self) -> None:
         """Stop the guest, all CPUs at once."""
@@ -130,7 +168,7 @@ class Monitor:
 
     def counters(self) -> dict[int, tuple[int, int]]:
         """Return (program counter, exception level) of every CPU by its number."""
-        said = self._human("info registers -a")
+        said = self._wait(self._human("info registers -a"))
         found = {}
         parts = _CPU.split(said)
         for number, registers in zip(parts[1::2], parts[2::2], strict=False):
