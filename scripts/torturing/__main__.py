@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import secrets
+import shlex
 import subprocess
 import sys
 import tempfile
@@ -95,7 +96,7 @@ def _faults(campaign: Campaign, chosen: argparse.Namespace) -> None:
 CAMPAIGNS: dict[str, Callable[[Campaign, argparse.Namespace], None]] = {
     "kills": _kills,
     "interrupts": _interrupts,
-    "load": _load,
+    load.NAME: _load,
     "parallel": _parallel,
     "faults": _faults,
 }
@@ -103,8 +104,10 @@ CAMPAIGNS: dict[str, Callable[[Campaign, argparse.Namespace], None]] = {
 
 def rows(campaign: Campaign, chosen: argparse.Namespace) -> list[str]:
     """Return the campaign's rows of the table: how it was run, what was measured, what was wrong."""
-    quick = " --quick" if chosen.quick else ""
-    how = f"`scripts/torture{quick} --only {campaign.name} --seed {chosen.seed}`, {os.cpu_count()} CPUs"
+    words = ["scripts/torture", *(["--quick"] if chosen.quick else []), "--only", campaign.name]
+    if campaign.name == load.NAME and chosen.kernel:
+        words += ["--kernel", Path(chosen.kernel[0]).name, chosen.kernel[1]]
+    how = f"`{shlex.join([*words, '--seed', str(chosen.seed)])}`, {os.cpu_count()} CPUs"
     told = [("run", how), *campaign.rows, ("lost, left behind or wrong", str(len(campaign.failures)))]
     return [f"| {campaign.name} | {what} | {figure} |" for what, figure in told]
 

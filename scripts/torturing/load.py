@@ -23,6 +23,7 @@ from bisector.model import Commit, Purpose, Step
 from tests.minitree import Edits, MiniTree
 from torturing.campaign import Campaign
 
+NAME = "load"
 LOOPS_FOR_EACH_CORE = 4
 WORDS = ("OK", "STUCK", "DUP", "FLAKY", "LOST", "UNSUP", "KILLED", "HUNG", "UNKILLABLE", "DEAD", "MISSING")
 MODES = (
@@ -51,9 +52,15 @@ def default_settings(repo: Path, revision: str) -> Settings:
 
 @contextmanager
 def busy() -> Iterator[None]:
-    """Hold four busy loops for each core; they end with us, however we end."""
+    """Hold four busy loops for each core; they end with us, however we end.
+
+    Each is a session of its own: where the scheduler groups by session (sched_autogroup_enabled) all loops of one
+    session together would weigh as much as one QEMU.
+    """
     argv = ["setpriv", "--pdeathsig", "KILL", "--", "sh", "-c", "while :; do :; done"]
-    loops = [subprocess.Popen(argv) for _ in range(LOOPS_FOR_EACH_CORE * (os.cpu_count() or 1))]
+    loops = [
+        subprocess.Popen(argv, start_new_session=True) for _ in range(LOOPS_FOR_EACH_CORE * (os.cpu_count() or 1))
+    ]
     try:
         yield
     finally:
