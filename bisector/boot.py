@@ -209,11 +209,12 @@ def _listened(said: console.Console, seen: _Seen, qemu: monitor.Monitor, registe
             still_since = now
             continue
         guest = told
-        # What was said before the clock was read waits by now, or there is nothing.
+        # What was said before the clock was read waits by now, or there is nothing. What waits may have been said
+        # after it as well, and the clock of an idle guest leaps: it counts as said at the next look.
         late = said.read(0)
-        seen.hear(late or "")
         if (ending := watch.look(guest, quiet=late == "")) is not None:
             return ending
+        seen.hear(late or "")
         if guest != stood or late or block or not asleep:
             stood, still_since = guest, now
         elif now - still_since >= STILL:

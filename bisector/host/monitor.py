@@ -65,7 +65,7 @@ class Monitor:
         # The console was drained, or the guest has ended.
         self._news = asyncio.Event()
         self._loop.add_reader(console.descriptor, self._drain)
-        self._asked: asyncio.Task[Any] | None = None
+        self._asked: asyncio.Task[str] | None = None
         self._wait(self._client.connect(ours))
         self._end = self._loop.create_task(self._ended_by_guest())
 
@@ -138,25 +138,36 @@ class Monitor:
     def clock(self, register: int) -> float | None:
         """Return the guest's seconds since its start, rounded down to GRAIN, as its clock chip has them.
 
-        None if the console said something before the answer came: the next call waits for the same answer.
+        None if the console said something before the answer came. That answer is then nobody's: it may be older
+        than what was said.
         `register`: the physical address of the chip's counter. Reading it from outside does not disturb the guest,
         and with `-rtc clock=vm` it runs on the guest's virtual clock, the one that counts instructions.
         """
-        if self._asked is None:
-            self._asked = self._loop.create_task(self._human(f"xp /1wx {register:#x}"))
-        self._loop.run_until_complete(self._heard(ANSWER, self._asked))
-        if not self._asked.done():
-            if not self._news.is_set():
-                raise _mute()
+        if self._asked is not None:
+            if self._answer(self._asked) is None:
+                return None
+            self._asked = None
+        asked = self._loop.create_task(self._human(f"xp /1wx {register:#x}"))
+        told = self._answer(asked)
+        if told is None:
+            self._asked = asked
             return None
-        answer, self._asked = self._asked, None
-        try:
-            said = _WORD.search(answer.result().strip())
-        except (QMPError, OSError, EOFError) as error:
-            raise Gone from error
+        said = _WORD.search(told.strip())
         if said is None:
             raise HostError("QEMU does not tell the guest's clock", "is this QEMU 7 or later?")
         return float(int(said[1], 16) - RTC_BASE_SECONDS)
+
+    def _answer(self, asked: asyncio.Task[str]) -> str | None:
+        """Wait for the answer; None if the console says something first."""
+        self._loop.run_until_complete(self._heard(ANSWER, asked))
+        try:
+            if asked.done():
+                return asked.result()
+        except (QMPError, OSError, EOFError) as error:
+            raise Gone from error
+        if self._news.is_set():
+            return None
+        raise _mute()
 
     def halt(self) -> None:
         """Stop the guest, all CPUs at once."""

@@ -39,7 +39,7 @@ OUTCOMES: dict[str, Edits] = {
 QUICK = ("STUCK", "KILLED", "UNKILLABLE", "PANIC_BOOT", "NO_END")
 REAL_BOOTS = 10
 # Boots at a time, each of which is a load for the others too.
-LANES = 4
+LANES = 10
 
 Reading = tuple[str, ...]
 
@@ -152,7 +152,8 @@ def run(campaign: Campaign, repeats: int, *, quick: bool, names: Sequence[str] =
     with ExitStack() as stack:
         commits = {name: repository.commit(found) for name, found in ids.items()}
         base = repository.commit(tree.base)
-        benches = [stack.enter_context(_bench(repo, state, base, campaign, lane)) for lane in range(LANES)]
+        lanes = range(min(LANES, len(chosen)))
+        benches = [stack.enter_context(_bench(repo, state, base, campaign, lane)) for lane in lanes]
         for name, commit in commits.items():
             kernels.append(Kernel(name, benches[0], commit))
             campaign.tell(f"{name}: idle {', '.join(kernels[-1].idle)[:90]}")

@@ -1,0 +1,169 @@
+"""Is QEMU's word taken for what it is: the guest's clock, the guest's end, and silence?"""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+
+import pytest
+
+from bisector import boot
+from bisector.errors import HostError
+from bisector.evidence.limits import FLOOR
+from bisector.host import monitor
+from bisector.model import Ending
+from bisector.watch import Watch
+from tests.frames import NONCE
+
+
+@dataclass
+class Pipe:
+    """A console whose other end is ours."""
+
+    text: list[str] = field(default_factory=list)
+    ends: tuple[int, int] = field(default_factory=os.pipe)
+
+    @property
+    def descriptor(self) -> int:
+        return self.ends[0]
+
+    def say(self, words: str) -> None:
+        os.write(self.ends[1], words.encode())
+
+    def drain(self) -> bool:
+        block = os.read(self.ends[0], 4096).decode()
+        self.text.append(block)
+        return bool(block)
+
+
+@contextmanager
+def qemu(answer: Callable[[Pipe], str | None], *events: dict[str, object]) -> Iterator[tuple[monitor.Monitor, Pipe]]:
+    """Play a QEMU that tells the guest's clock as `answer` has it (None: never), and these events when it goes on."""
+    ours, theirs = socket.socketpair()
+    pipe = Pipe()
+
+    def say(**words: object) -> None:
+        theirs.sendall(json.dumps(words).encode() + b"\r\n")
+
+    def play() -> None:
+        say(QMP={"version": {"qemu": {"major": 7, "minor": 2, "micro": 0}, "package": ""}, "capabilities": []})
+        while raw := theirs.recv(4096):
+            # One question at a time, in one piece, and without a line end.
+            asked = json.loads(raw)
+            same = {"id": asked["id"]} if "id" in asked else {}
+            if asked["execute"] != "human-monitor-command":
+                say(**{"return": {}}, **same)
+                for event in events if asked["execute"] == "cont" else ():
+                    say(**event)
+            elif (told := answer(pipe)) is not None:
+                say(**{"return": told}, **same)
+
+    player = threading.Thread(target=play, daemon=True)
+    player.start()
+    with theirs:
+        with ours, monitor.Monitor(ours, pipe) as made:  # type: ignore[arg-type]
+            yield made, pipe
+        player.join(20)
+    for end in pipe.ends:
+        os.close(end)
+
+
+def clock(seconds: int) -> str:
+    return f"0000000009010000: 0x{monitor.RTC_BASE_SECONDS + seconds:08x}\r\n"
+
+
+def event(guest: bool) -> dict[str, object]:
+    return {
+        "event": "SHUTDOWN",
+        "data": {"guest": guest, "reason": "x"},
+        "timestamp": {"seconds": 1, "microseconds": 2},
+    }
+
+
+def test_the_guest_s_clock_is_what_its_chip_says() -> None:
+    with qemu(lambda _: clock(7)) as (made, _):
+        assert made.clock(0x9010000) == 7.0
+
+
+def test_an_answer_that_the_console_overtook_is_nobody_s() -> None:
+    said = threading.Event()
+    answers = iter([1, 50])
+
+    def late(pipe: Pipe) -> str:
+        if not said.is_set():
+            pipe.say("hello")
+            said.wait(20)
+        return clock(next(answers))
+
+    with qemu(late) as (made, pipe):
+        assert made.clock(0x9010000) is None
+        assert pipe.text == ["hello"]
+        made.hear(0)
+        said.set()
+        assert made.clock(0x9010000) == 50.0
+
+
+@pytest.mark.parametrize("guest", [True, False])
+def test_only_the_guest_s_own_end_is_the_guest_s_end(guest: bool) -> None:
+    with qemu(lambda _: clock(1), event(guest)) as (made, _):
+        made.go_on()
+        made.hear(0.2)
+        assert made.guest_ended is guest
+
+
+def test_a_monitor_that_is_mute_while_the_console_is_too_is_our_machine_s_failure(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(monitor, "ANSWER", 0.3)
+    with qemu(lambda _: None) as (made, _), pytest.raises(HostError, match="gave no answer"):
+        made.clock(0x9010000)
+
+
+@dataclass
+class Told:
+    """A boot by script: what is read at each look, before and after the guest's clock was asked."""
+
+    looks: list[tuple[str, float, str]]
+    guest_ended: bool = False
+    _turn: int = -1
+    _late: bool = False
+
+    def hear(self, _: float) -> None:
+        self._turn, self._late = self._turn + 1, False
+        self.guest_ended = self._turn == len(self.looks)
+
+    def clock(self, _: int) -> float:
+        self._late = True
+        return self.looks[self._turn][1]
+
+    def read(self, _: float) -> str:
+        if self.guest_ended:
+            return ""
+        before, _, after = self.looks[self._turn]
+        return after if self._late else before
+
+    def asleep(self) -> bool:
+        return False
+
+
+@pytest.mark.parametrize(
+    ("looks", "ending"),
+    [
+        ([("a", 1, ""), ("", 9, "")], Ending.SILENT),
+        # An idle guest's clock leaps, and what it says then comes after the clock that was read before.
+        ([("a", 1, "b"), ("", 51, ""), ("c", 52, "")], Ending.POWERED_OFF),
+        ([("a", 1, "b"), ("", 51, ""), ("", 59, "")], Ending.SILENT),
+    ],
+)
+def test_what_is_said_after_the_clock_was_read_counts_from_the_next_look(
+    looks: list[tuple[str, float, str]], ending: Ending, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(boot, "LOOK", 0.0)
+    told = Told(looks)
+    seen = boot._Seen(Watch(replace(FLOOR, boot=1000.0), NONCE, monitor.GRAIN))
+    assert boot._listened(told, seen, told, 0) is ending  # type: ignore[arg-type]
