@@ -124,17 +124,17 @@ def _measure(
         finally:
             free.put(bench)
 
+    boots = [kernel for _ in range(repeats) for kernel in kernels]
     with busy(), ThreadPoolExecutor(len(benches)) as lanes:
-        for number in range(repeats):
-            for kernel, said in zip(kernels, lanes.map(booted, kernels), strict=True):
-                kernel.count(*said)
-            campaign.tell(f"{what}: round {number + 1} of {repeats}")
+        for number, (kernel, said) in enumerate(zip(boots, lanes.map(booted, boots), strict=True), 1):
+            kernel.count(*said)
+            if number % len(kernels) == 0:
+                campaign.tell(f"{what}: round {number // len(kernels)} of {repeats}")
     differing = [line for kernel in kernels for line in kernel.differing()]
     campaign.failures += [f"{campaign.name}, {line}" for line in differing]
-    boots = sum(kernel.seen.total() for kernel in kernels)
     wrong = sum(count for kernel in kernels for said, count in kernel.seen.items() if said != kernel.idle)
-    what = f"{what} read otherwise under load ({LOOPS_FOR_EACH_CORE} busy loops for each core)"
-    campaign.rows.append((what, f"{wrong} of {boots} boots"))
+    how = f"{LOOPS_FOR_EACH_CORE} busy loops for each core, boots at a time: {len(benches)}"
+    campaign.rows.append((f"{what} read otherwise under load ({how})", f"{wrong} of {len(boots)} boots"))
     idle = max(kernels, key=lambda kernel: kernel.longest_idle)
     loaded = max(kernels, key=lambda kernel: kernel.longest)
     longest = f"{idle.longest_idle:.1f} s ({idle.name}), {loaded.longest:.1f} s ({loaded.name})"
