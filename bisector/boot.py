@@ -102,6 +102,8 @@ def boot(
         places = _watched(machine, kernel, said, ours, seen)
         if seen.ending is None:
             raise _accident(machine.architecture.qemu, said, log)
+        if seen.ending is Ending.POWERED_OFF:
+            said.ended()
         text = said.text
     ending = seen.ending
     if ending in (Ending.POWERED_OFF, Ending.SILENT) and _PANIC.search(text):
@@ -159,6 +161,8 @@ def _watched(
             while said.read(TICK):
                 pass
         seen.seconds = time.monotonic() - seen.started
+        if seen.ending is Ending.POWERED_OFF:
+            qemu.quit()
         if seen.ending in (None, Ending.POWERED_OFF):
             return ()
         said.note(f"given up: {seen.ending.value}")

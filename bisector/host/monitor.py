@@ -11,6 +11,7 @@ import logging
 import re
 import socket
 from collections.abc import Coroutine
+from contextlib import suppress
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
@@ -176,6 +177,11 @@ class Monitor:
     def go_on(self) -> None:
         """Let a halted guest run on."""
         self._ask("cont")
+
+    def quit(self) -> None:
+        """Tell QEMU to end. Never fails."""
+        with suppress(Gone, HostError):
+            self._ask("quit")
 
     def counters(self) -> dict[int, tuple[int, int]]:
         """Return (program counter, exception level) of every CPU by its number."""
