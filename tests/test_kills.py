@@ -341,10 +341,13 @@ import os, signal, subprocess, sys, time
 from bisector.host import stopping
 stopping.go_on_with("the last line")
 stopping.listen()
-child = subprocess.Popen(["setsid", "sleep", "60"])
-print(child.pid, flush=True)
+child, told = subprocess.Popen(["setsid", "sleep", "60"]), False
 while True:
     try:
+        # Told here, and once: the signal comes as soon as it is read, and must find somebody who swallows it.
+        if not told:
+            told = True
+            print(child.pid, flush=True)
         time.sleep(60)
     except BaseException:
         pass
