@@ -9,6 +9,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+import readme
 from kernel_history.importing import ensure_base
 
 from bisector import opening
@@ -16,8 +17,6 @@ from bisector.model import Outcome
 from bisector.scenarios import SCENARIOS
 
 VERSIONS = ("6.1", "6.12")
-README = Path(__file__).parents[1] / "README.md"
-BEGIN, END = "<!-- made by scripts/behaviours -->", "<!-- end -->"
 
 # What was expected of both kernels from reading their sources, before any of them was booted: the outcome's
 # word, or a pattern for the whole outcome. S-numbers are those of the notes that the expectations come from.
@@ -93,9 +92,7 @@ def main() -> None:
     """Print the table, or put it into the README."""
     made = table({version: outcomes(version) for version in VERSIONS})
     if sys.argv[1:] == ["--write"]:
-        before, _, rest = README.read_text().partition(BEGIN)
-        _, _, after = rest.partition(END)
-        README.write_text(f"{before}{BEGIN}\n{made}\n{END}{after}")
+        readme.put("behaviours", made)
     else:
         print(made)
 

@@ -16,6 +16,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
+import readme
 from kernel_history import History, make
 
 from bisector import api, boot, opening, probe, sessions, verdict
@@ -29,8 +30,6 @@ from bisector.journal import Session
 from bisector.model import Kernel, Outcome, Purpose, Question, Step
 
 PAIRS, HANGS = 15, 5
-README = Path(__file__).parents[1] / "README.md"
-BEGIN, END = "<!-- made by scripts/bench -->", "<!-- end -->"
 SOURCE = Path("/usr/src/linux-source-6.12.tar.xz")
 
 
@@ -216,9 +215,7 @@ def main() -> None:
         f"Medians and ranges, on {machine}, ccache warm after the first build.",
     ]
     if sys.argv[1:] == ["--write"]:
-        before, _, rest = README.read_text().partition(BEGIN)
-        _, _, after = rest.partition(END)
-        README.write_text("\n".join([before + BEGIN, *lines, END + after]))
+        readme.put("bench", "\n".join(lines))
     print("\n".join(lines))
 
 

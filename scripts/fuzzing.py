@@ -1,4 +1,4 @@
-"""How many inputs did each property try?  Runs tests/test_properties.py with other inputs, and more of them."""
+"""How many inputs did each property try? Runs tests/test_properties.py with other inputs, and more of them."""
 
 import argparse
 import os
@@ -7,7 +7,10 @@ import secrets
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
+
+import readme
 
 TESTS = "tests/test_properties.py"
 _TEST = re.compile(rf"^{TESTS}::(\w+):", re.MULTILINE)
@@ -25,11 +28,23 @@ def counted(said: str) -> dict[str, tuple[int, int]]:
     return found
 
 
+def table(tried: Mapping[str, tuple[int, int]], command: str) -> str:
+    """Return the Markdown table of the inputs that each property tried."""
+    lines = ["| property | inputs | failed |", "|---|---|---|"]
+    for name, (held, failed) in tried.items():
+        lines.append(f"| {name.removeprefix('test_').replace('_', ' ')} | {held + failed} | {failed} |")
+    held, failed = (sum(numbers) for numbers in zip(*tried.values(), strict=True))
+    return "\n".join(
+        [*lines, "", f"{held + failed} inputs for {len(tried)} properties, {failed} failed: `{command}`."]
+    )
+
+
 def main() -> int:
     """Run the properties and print the table. The exit code is pytest's."""
     parser = argparse.ArgumentParser(description="Feed every reader with inputs that no run has tried before.")
     parser.add_argument("--examples", type=int, default=5000, help="inputs for each property (5000)")
     parser.add_argument("--seed", type=int, default=secrets.randbelow(1 << 32), help="to try the same inputs again")
+    parser.add_argument("--write", action="store_true", help="put the table into README.md")
     asked = parser.parse_args()
     print(f"seed {asked.seed}", flush=True)
     began = time.monotonic()
@@ -50,13 +65,14 @@ def main() -> int:
         check=False,
     )
     tried = counted(done.stdout)
-    for name, (held, failed) in tried.items():
-        print(f"{held + failed:>9}  {name.removeprefix('test_').replace('_', ' ')}{'  FAILED' if failed else ''}")
-    total = sum(held + failed for held, failed in tried.values())
-    print(f"{total:>9}  inputs for {len(tried)} properties in {time.monotonic() - began:.0f} s")
-    if done.returncode or not total:
+    if done.returncode or not tried:
         print(done.stdout)
-    return done.returncode or int(not total)
+        return done.returncode or 1
+    made = table(tried, f"scripts/fuzz --examples {asked.examples} --seed {asked.seed}")
+    print(f"{made}\n{time.monotonic() - began:.0f} s")
+    if asked.write:
+        readme.put("fuzz", made)
+    return 0
 
 
 if __name__ == "__main__":

@@ -13,12 +13,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import readme
+
 from bisector.host.repository import forget_callers_git
 from torturing import faults, interrupts, kills, load, parallel, processes
 from torturing.campaign import Campaign
-
-README = Path(__file__).parents[2] / "README.md"
-BEGIN, END = "<!-- made by scripts/torture -->", "<!-- end -->"
 
 
 @dataclass(frozen=True)
@@ -121,12 +120,9 @@ def table(found: Mapping[str, Sequence[str]]) -> str:
 
 def write(found: Mapping[str, Sequence[str]]) -> None:
     """Put the rows into the README; those of campaigns that were not run now stay as they are."""
-    before, begin, rest = README.read_text().partition(BEGIN)
-    if not begin:
-        raise SystemExit(f"README.md has no place for the table: {BEGIN}")
-    old, _, after = rest.partition(END)
-    kept = {name: [line for line in old.splitlines() if line.startswith(f"| {name} |")] for name in CAMPAIGNS}
-    README.write_text(f"{before}{BEGIN}\n{table(kept | dict(found))}\n{END}{after}")
+    old = readme.written("torture").splitlines()
+    kept = {name: [line for line in old if line.startswith(f"| {name} |")] for name in CAMPAIGNS}
+    readme.put("torture", table(kept | dict(found)))
 
 
 def main() -> int:
