@@ -103,8 +103,17 @@ def history(person: Bisector, script: str, target: str = "") -> tuple[MiniTree, 
     return tree, ids, ids[4]
 
 
+def vsock_is_known() -> bool:
+    try:
+        socket.socket(socket.AF_VSOCK, socket.SOCK_STREAM).close()
+    except OSError:
+        return False
+    return True
+
+
 @pytest.mark.parametrize("mode", ["require", "off"])
 def test_what_a_makefile_tries_fails_in_the_sandbox_and_succeeds_without(person: Bisector, mode: str) -> None:
+    keyctl, key = hostile.with_a_key()
     with socket.create_server(("127.0.0.1", 0)) as server, socket.socket(socket.AF_UNIX) as abstract:
         abstract.bind(f"\0{person.state}")
         abstract.listen()
@@ -113,7 +122,7 @@ def test_what_a_makefile_tries_fails_in_the_sandbox_and_succeeds_without(person:
             script = hostile.attempts(
                 repo=person.state.parent / "linux", home=person.env["HOME"], elsewhere=person.cwd, state=person.state,
                 seconds=SECONDS.replace(".", "[.]"), pid=bystander.pid, port=server.getsockname()[1],
-                abstract=person.state,
+                abstract=person.state, keyctl=keyctl, key=key,
             )  # fmt: skip
             tree, ids, evil = history(person, script)
             ran = person.start(tree.path, ids[0], ids[8], *ONCE, "--sandbox", mode)
@@ -123,8 +132,11 @@ def test_what_a_makefile_tries_fails_in_the_sandbox_and_succeeds_without(person:
     assert (ran.code, ran.culprit) == (0, ids[7]), ran.err
     told = hostile.told(build_log(person, evil))
     came = "failed" if mode == "require" else "succeeded"
-    assert set(told) == set(hostile._ATTEMPTS)
-    assert {name: seen for name, seen in told.items() if seen != {came}} == {}
+    assert set(told) == set(hostile._ATTEMPTS | hostile._CONTROLS)
+    expected = dict.fromkeys(hostile._ATTEMPTS, came) | dict.fromkeys(hostile._CONTROLS, "succeeded")
+    if not vsock_is_known():
+        expected["open a virtual machine's socket"] = "failed"
+    assert {name: seen for name, seen in told.items() if seen != {expected[name]}} == {}
     stolen = [*person.cwd.iterdir(), *person.state.glob("stolen"), *Path(person.env["HOME"]).glob("stolen")]
     assert bool(stolen) == (mode == "off")
 
@@ -160,12 +172,19 @@ FLOODS = (
 
 
 FLOOD = 'head -c 100M /dev/zero > "$1/../objects/flood"'
+CACHED = 'head -c 100M /dev/zero > "$CCACHE_DIR/flood"'
+HIDDEN = (
+    'perl -e \'open(F, ">", $n = "$ARGV[0]/../objects/hidden"); unlink $n; '
+    'syswrite F, "x" x (1 << 20) for 1..100; sleep 20\' "$1"'
+)
 BOUNDS = ("--jobs", "1", "--build-memory", "0.25", "--build-disk", "0.05")
 EXCESS = {
     FORKS: "its build started more than 544 processes",
     EATS: "its build took more than 0.25 GiB of memory",
     FLOODS: "its build wrote more than 0.05 GiB, or a million files",
     FLOOD: "its build wrote more than 0.05 GiB, or a million files",
+    CACHED: "its build wrote more than 0.05 GiB, or a million files",
+    HIDDEN: "its build wrote more than 0.05 GiB, or a million files",
 }
 
 
@@ -181,7 +200,7 @@ def test_a_build_without_measure_is_the_commit_s_own_fault(person: Bisector, mod
     *steps, honest = answer["steps"]
     assert [step["because"] for step in steps] == list(EXCESS.values())
     assert honest["because"] == "boot and probe complete"
-    assert not list(person.state.glob("workspaces/*/*/objects/flood*"))
+    assert not [*person.state.glob("workspaces/*/*/objects/flood*"), *person.state.parent.rglob("flood*")]
     assert gone(SECONDS)
 
 
@@ -248,7 +267,9 @@ echo "prefix_command = $CCACHE_DIR/wrap" > "$CCACHE_DIR/ccache.conf"
 """
 RESULTS = """
 find "$CCACHE_DIR" -name '*R' > /tmp/all
-while read -r one; do while read -r other; do cp -f "$one" "$other"; done < /tmp/all; break; done < /tmp/all
+while read -r one; do while read -r other; do
+cmp -s "$one" "$other" || { cp -f "$one" "$other" && echo "hostile: overwrite an entry: succeeded" >&2; }
+done < /tmp/all; break; done < /tmp/all
 """
 
 
@@ -266,6 +287,8 @@ def test_a_poisoned_cache_does_not_certify_anything(
         assert (ran.code, ran.culprit) == (0, ids[3]), ran.err
         # What certifies reads nobody's cache.
         assert "/clean/.bisector-ccache " in build_log(bisector, ids[3]).read_text()
+    else:
+        assert hostile.told(build_log(bisector, ids[1])) == {"overwrite an entry": {"succeeded"}}
     # It can make a step useless, and the answer wide or none, but not wrong.
     assert ran.code in (0, 10, 20), ran.err
     assert ran.culprit in (ids[3], None)

@@ -5,13 +5,15 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
-import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from bisector.errors import HostError
+from bisector.host import process
 
+# Seconds: all objects of a kernel's modules are gone in some ten.
+REMOVAL = 600.0
 ROOM = "make room or mend the disk, then resume"
 
 
@@ -66,22 +68,26 @@ def discard(path: Path) -> None:
 
 
 def remove(path: Path) -> None:
-    """Remove a file or a whole directory, none is fine. Raises HostError."""
-
-    def refused(again: Callable[[str], object], name: str, _: object) -> None:
-        # A build may leave directories without the right to write or even look into them.
-        os.chmod(os.path.dirname(name), stat.S_IRWXU)
-        if again in (os.rmdir, os.unlink):
-            again(name)
-        else:
-            os.chmod(name, stat.S_IRWXU)
-            shutil.rmtree(name)
-
+    """Remove a file or a whole directory, none is fine. Raises HostError if something is left."""
     with writing(path), suppress(FileNotFoundError):
-        if path.is_dir() and not path.is_symlink():
-            shutil.rmtree(path, onerror=refused)
-        else:
+        if not path.is_dir() or path.is_symlink():
             path.unlink()
+            return
+        try:
+            shutil.rmtree(path)
+        except (OSError, RecursionError):
+            _force(path)
+
+
+def _force(path: Path) -> None:
+    """Remove a directory that Python could not.
+
+    A build may leave directories without the right to write or even look into them, and more of them in each other
+    than Python can call itself or than a path can name: chmod and rm walk with open directories.
+    """
+    with suppress(HostError):
+        process.output(process.bound_to_us(["chmod", "-R", "u+rwX", "--", str(path)]), seconds=REMOVAL)
+    process.output(process.bound_to_us(["rm", "-rf", "--", str(path)]), seconds=REMOVAL)
 
 
 def boot_id() -> str:
