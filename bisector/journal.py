@@ -22,6 +22,8 @@ from bisector.model import Conclusion, Question, Step
 NAME = "journal.jsonl"
 # Bytes that are read: a step's line has some ten kB, and a search of a million commits has twenty steps.
 MOST = 256 << 20
+# Bytes of a line that is written. Whatever a commit or a kernel says was cut before; this is the net below it.
+LINE = 16 << 20
 EMPTY = "it is empty"
 
 
@@ -96,6 +98,8 @@ def _write(path: Path, line: bytes) -> None:
 
     A signal waits meanwhile: what was seen in a boot is not lost to a Ctrl-C in the last moment.
     """
+    if len(line) > LINE:
+        raise HostError(f"a line of {len(line) >> 20} MiB is too long for {path}", "nothing was written")
     with disk.writing(path), stopping.deferred(), path.open("ab+", buffering=0) as stream:
         size = stream.seek(0, os.SEEK_END)
         if size:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import bisect
+import re
 import time
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import islice
 from pathlib import Path
 
 from bisector.errors import HostError
@@ -19,18 +21,19 @@ _IDLE = frozenset({"cpu_do_idle", "arch_cpu_idle", "default_idle_call", "do_idle
 _LOADED_AT = 0x40200000
 # A symbol that ends nowhere: what is this far behind the last one is in none.
 _FAR = 1 << 20
+# A stranger's build wrote the map. Lines and bytes of each: a distribution's kernel has some 200,000.
+_LINES, _LINE = 1_000_000, 1000
+# What is told of a name. Rust's mangled ones are the longest.
+_NAME = 200
+_CODE = re.compile(r"([0-9a-fA-F]{1,16}) [tTwW] (\S+)")
 
 
 class Symbols:
     """The addresses of a System.map, those of code only."""
 
     def __init__(self, lines: Iterable[str]) -> None:
-        rows = []
-        for line in lines:
-            address, _, rest = line.strip().partition(" ")
-            kind, _, name = rest.partition(" ")
-            if kind in ("t", "T", "w", "W") and name:
-                rows.append((int(address, 16), name))
+        found = filter(None, map(_CODE.match, lines))
+        rows = [(int(row[1], 16), row[2][:_NAME]) for row in found]
         rows.sort(key=lambda row: row[0])
         self._addresses = [address for address, _ in rows]
         self._names = [name for _, name in rows]
@@ -50,6 +53,13 @@ class Symbols:
         return self._names[index], counter - self._addresses[index]
 
 
+def read(system_map: Path) -> Symbols:
+    """Read a System.map, as much of it as an honest one has. Raises OSError."""
+    with system_map.open("rb") as stream:
+        lines = iter(lambda: stream.readline(_LINE), b"")
+        return Symbols(line.decode(errors="replace") for line in islice(lines, _LINES))
+
+
 def sampled(qemu: monitor.Monitor, system_map: str) -> tuple[str, ...]:
     """Stop the guest a few times and say where each CPU was. Never fails: this is evidence, not a verdict."""
     looks: list[Mapping[int, tuple[int, int]]] = []
@@ -59,8 +69,7 @@ def sampled(qemu: monitor.Monitor, system_map: str) -> tuple[str, ...]:
             looks.append(qemu.counters())
             qemu.go_on()
             time.sleep(BETWEEN)
-        with Path(system_map).open(errors="replace") as lines:
-            symbols = Symbols(lines)
+        symbols = read(Path(system_map))
     except (monitor.Gone, HostError, OSError, ValueError):
         return ()
     return tuple(told(cpu, [look[cpu] for look in looks if cpu in look], symbols) for cpu in sorted(looks[0]))

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from bisector.place import Symbols, told
+import resource
+from pathlib import Path
+
+from bisector.place import Symbols, read, told
 
 MAP = """\
 0000000000000000 A _kernel_flags_le_hi32
@@ -39,3 +42,15 @@ def test_a_place_in_no_function_is_told_as_it_is() -> None:
     assert told(0, [(0x1234, 1)], SYMBOLS) == "CPU0 in 0x1234, 1 of 1 samples"
     assert told(0, [(0xFFFF900000000000, 2)], SYMBOLS) == "CPU0 in 0xffff900000000000, 1 of 1 samples"
     assert told(0, [(AT, 1)], Symbols([])) == f"CPU0 in {AT:#x}, 1 of 1 samples"
+
+
+def test_a_map_that_means_harm_is_read_as_far_as_it_is_one(tmp_path: Path) -> None:
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    path = tmp_path / "System.map"
+    long = b"ffff800080010000 T " + b"h" * 500
+    with path.open("wb") as stream:
+        stream.write(b"no address T at_all\n-1 t negative\n\xff\xff\n" + long + b"\n" + b"x" * (8 << 20) + b"\n")
+        for _ in range(64):
+            stream.write(b"0 t a\n" * 100_000)
+    assert told(0, [(AT, 1)], read(path)) == f"CPU0 in {'h' * 200}+0x40, 1 of 1 samples"
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 400 << 10

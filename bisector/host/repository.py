@@ -31,6 +31,8 @@ _ENVIRONMENT = gitconfig.variables()
 SECONDS = 1800.0
 # What a commit's author chose comes last: a text in UTF-7 may have a NUL once it is read.
 _FORMAT = "%H%x00%P%x00%aI%x00%cI%x00%an <%ae>%x00%s"
+# What is kept of a commit: whoever wrote it had no limits, and the journal must stay readable.
+TEXT, FILES = 1000, 500
 _COMMIT_ID = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?")
 
 
@@ -72,9 +74,8 @@ def _said(stderr: str) -> str:
     return "; ".join(line for line in lines if line.strip() and not line.startswith("hint:"))
 
 
-def _cut(revision: str) -> str:
-    """Return a person's word so that a message can hold it."""
-    return repr(revision if len(revision) <= 100 else f"{revision[:99]}…")
+def _cut(text: str, most: int) -> str:
+    return text if len(text) <= most else f"{text[: most - 1]}…"
 
 
 GitFailed = git.GitCommandError
@@ -119,7 +120,7 @@ class Repository:
 
     def commit(self, revision: str) -> Commit:
         """Return the commit that a person's revision means. Raises UserError if it means none."""
-        hint, told = "any revision that git knows: a tag, a branch, a commit id", _cut(revision)
+        hint, told = "any revision that git knows: a tag, a branch, a commit id", repr(_cut(revision, 100))
         if revision.startswith("-") or not revision.strip() or not revision.isprintable():
             raise UserError(f"{told} is not a revision", hint)
         try:
@@ -152,10 +153,11 @@ class Repository:
         return UserError(f"git cannot read {self.path}: {_said(stderr)[:400]}", "mend the repository: see git fsck")
 
     def read(self, commit_id: str) -> Commit:
-        """Return the commit with this full id."""
+        """Return the commit with this full id, its texts cut to `TEXT` characters."""
         with failing_as_ours():
             shown = self._git("show", "--no-patch", "--no-notes", "--no-mailmap", f"--format={_FORMAT}", commit_id)
         found, parents, author_date, commit_date, author, subject = shown.split("\0", 5)
+        subject, author = _cut(subject, TEXT), _cut(author, TEXT)
         return Commit(found, subject, author, author_date, commit_date, tuple(parents.split()))
 
     def is_shallow(self) -> bool:
@@ -178,11 +180,13 @@ class Repository:
             return self._git("rev-list", new, "--not", *olds).split()
 
     def files(self, commit: Commit) -> tuple[str, ...]:
-        """Return the paths that the commit changed against its first parent."""
+        """Return the paths that the commit changed against its first parent; after `FILES` of them how many more."""
         with failing_as_ours():
             words = "diff-tree -r -z --root -m --first-parent --no-commit-id --name-only"
             shown = self._git(*words.split(), commit.id)
-        return tuple(name for name in shown.split("\0") if name)
+        names = [_cut(name, TEXT) for name in shown.split("\0") if name]
+        more = len(names) - FILES
+        return (*names[:FILES], *([f"and {more} more"] if more > 0 else []))
 
     # -- for those that borrow from it -----------------------------------------------------------------
 
