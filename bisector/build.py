@@ -34,7 +34,7 @@ _OBJECT = re.compile(r"\s{2}(?:CC|AS|LD|AR|HOSTCC|OBJCOPY)\s+(?:\[M\]\s+)?\S+")
 
 
 # What is read of a build's files by us, outside of its walls, and the most bytes that each may have.
-_READ = {".config": 16 << 20, TINY: 16 << 20, "System.map": 1 << 30, "vmlinux": 4 << 30}
+_READ = {".config": 16 << 20, TINY: 16 << 20, "System.map": 64 << 20, "vmlinux": 2 << 30}
 
 
 def fresh_config(recipe: Recipe, commit: Commit, tree: Path, objects: Path, log: Path) -> str | BrokenBuild:

@@ -33,7 +33,6 @@ HOMES = {
     "pexpect": {"bisector.host.console"},
     "ptyprocess": {"bisector.host.console"},
     "qemu": {"bisector.host.monitor"},
-    "elftools": {"bisector.host.elf"},
     "tenacity": {"bisector.step"},
     "rich": {"bisector.display"},
     "msgspec": {"bisector.events", "bisector.journal", "bisector.answers"},
