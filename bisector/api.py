@@ -7,10 +7,10 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from bisector import __version__, journal, opening, reproduce, sessions, step
-from bisector.build import TINY
+from bisector.build import CONFIG_BYTES, TINY
 from bisector.errors import BisectorError, HostError, Interrupted, UserError
 from bisector.events import Concluded, Event, Resumed, Settings, Started, Stopped
-from bisector.host import stopping
+from bisector.host import files, stopping
 from bisector.host.repository import Repository
 from bisector.journal import Journal, Session
 from bisector.kconfig import difference
@@ -177,10 +177,12 @@ def _decisive(session: Session, purpose: Purpose) -> list[Step]:
 
 
 def _configuration(session: Session) -> tuple[str, ...]:
-    """Return how the newest kernel's .config differs from tinyconfig's, () if no kernel was kept."""
+    """Return how the newest kernel's .config differs from tinyconfig's, () if they are not kept or not to be read."""
     for taken in reversed(session.steps):
-        if taken.kernel is not None and Path(taken.kernel.config).exists():
+        if taken.kernel is None:
+            continue
+        with suppress(OSError, ValueError):  # ValueError: a path that is none, from a damaged journal
             config = Path(taken.kernel.config)
-            base = config.with_name(TINY)
-            return difference(base.read_text(errors="replace"), config.read_text(errors="replace"))
+            base, made = (files.read(path, CONFIG_BYTES) for path in (config.with_name(TINY), config))
+            return difference(base.decode(errors="replace"), made.decode(errors="replace"))
     return ()

@@ -20,9 +20,10 @@ from bisector.host import disk, elf, process, sandbox
 from bisector.model import BrokenBuild, Commit, Kernel
 from bisector.recipe import Recipe
 
-# Where tinyconfig's result is kept, to tell what the fragments changed. Not `tiny.config`: that is the name of
-# a make target which tinyconfig calls, and a file of that name would make it "up to date", silently.
+# Our own copy of tinyconfig's result, to tell what the fragments changed. It lies beside the objects, where no
+# Makefile has business. Not `tiny.config`: that is the name of a make target which tinyconfig calls.
 TINY = "tinyconfig.result"
+CONFIG_BYTES = 16 << 20
 # Seconds: a clean build of the tiny kernel takes 3 to 6 minutes on two cores; defconfig's hours are not ours.
 CONFIG_SECONDS, BUILD_SECONDS = 600.0, 4 * 3600.0
 # How the reason of a build begins that used more than it may.
@@ -34,7 +35,7 @@ _OBJECT = re.compile(r"\s{2}(?:CC|AS|LD|AR|HOSTCC|OBJCOPY)\s+(?:\[M\]\s+)?\S+")
 
 
 # What is read of a build's files by us, outside of its walls, and the most bytes that each may have.
-_READ = {".config": 16 << 20, TINY: 16 << 20, "System.map": 64 << 20, "vmlinux": 2 << 30}
+_READ = {".config": CONFIG_BYTES, "System.map": 64 << 20, "vmlinux": 2 << 30}
 
 
 def fresh_config(recipe: Recipe, commit: Commit, tree: Path, objects: Path, log: Path) -> str | BrokenBuild:
@@ -52,8 +53,8 @@ def fresh_config(recipe: Recipe, commit: Commit, tree: Path, objects: Path, log:
         if not config.exists():
             return broken(commit, log, tree)
         if target == "tinyconfig":
-            disk.remove(objects / TINY)
-            shutil.copyfile(config, objects / TINY)
+            disk.remove(objects.with_name(TINY))
+            shutil.copyfile(config, objects.with_name(TINY))
             with config.open("a") as stream:
                 stream.writelines(f"{option}\n" for option in recipe.options)
     text = config.read_bytes()
@@ -190,7 +191,8 @@ def _kept(recipe: Recipe, commit: Commit, objects: Path, into: Path, clean: bool
         config=str(into / "config"),
         compiler=recipe.compiler(),
     )
-    sources = [path for path in (image, objects / "System.map", objects / ".config", objects / TINY) if path.exists()]
+    made = (image, objects / "System.map", objects / ".config", objects.with_name(TINY))
+    sources = [path for path in made if path.exists()]
     keeping.keep(kernel, sources, clean=clean)
     return kernel
 

@@ -12,7 +12,7 @@ from bisector.arches import architecture
 from bisector.cli.options import common, state_directory
 from bisector.cli.printing import USER, Printer
 from bisector.display import Display, table
-from bisector.errors import UserError
+from bisector.errors import HostError, UserError
 from bisector.host import files
 from bisector.journal import MOST, NAME
 from bisector.report import harmless, values
@@ -107,8 +107,9 @@ def list_command(as_json: bool, state: Path | None) -> int:
         try:
             found = sessions.read(home, name)
             made = api.report(found)
-        except UserError as error:
-            briefs.append(answers.Brief(name, "unreadable", "", "", 0, error.message))
+        except (UserError, OSError) as error:
+            why = error.message if isinstance(error, UserError) else HostError.of(error).message
+            briefs.append(answers.Brief(name, "unreadable", "", "", 0, why))
             continue
         briefs.append(answers.Brief(name, made.state, found.started.at, made.repo, len(found.steps), headline(made)))
     if as_json:
