@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import ctypes
+import os
 import re
 from pathlib import Path
 
+from bisector.host import keeper
 from tests.minitree import MiniTree
 
 SCRIPT = "scripts/hostile.sh"
@@ -27,6 +30,18 @@ _ATTEMPTS = {
         "perl -MSocket -e 'socket(S, AF_UNIX, SOCK_STREAM, 0); "
         'connect(S, pack("Sa*", AF_UNIX, "\\0{abstract}")) or exit 1\''
     ),
+    "open a virtual machine's socket": "perl -MSocket -e 'socket(S, 40, SOCK_STREAM, 0) or exit 1'",
+    # perl takes strings for a system call from variables only.
+    "find the caller's key": (
+        'perl -e \'$type = "user"; $name = "{key}"; exit 1 if syscall({keyctl}, 10, -3, $type, $name, 0) < 0\''
+    ),
+}
+# What works in the sandbox too: where the same words fail above, they were refused and not misspelt.
+_CONTROLS = {
+    "talk to itself over a socket": (
+        'perl -MIO::Socket::INET -e \'$l = IO::Socket::INET->new(Listen => 1, LocalAddr => "127.0.0.1") or exit 1; '
+        'IO::Socket::INET->new("127.0.0.1:".$l->sockport) or exit 1\''
+    ),
 }
 _TOLD = re.compile(r"^hostile: (.*): (succeeded|failed)$", re.MULTILINE)
 
@@ -35,7 +50,7 @@ def attempts(**places: object) -> str:
     """Return a script that tries everything and says of each what came of it."""
     lines = ['tree=$1; attempt() { sh -c "$2" sh "$tree" > /dev/null 2>&1 && echo "hostile: $1: succeeded" >&2 || '
              'echo "hostile: $1: failed" >&2; }']  # fmt: skip
-    for name, script in _ATTEMPTS.items():
+    for name, script in (_ATTEMPTS | _CONTROLS).items():
         for key, value in places.items():
             script = script.replace(f"{{{key}}}", str(value))
         lines.append("attempt '" + name.replace("'", "'\\''") + "' '" + script.replace("'", "'\\''") + "'")
@@ -61,3 +76,12 @@ def makefile(tree: MiniTree, script: str, target: str = "") -> dict[str, str | N
     # In make's first call only, where CURDIR is the sources.
     guarded = f"ifndef sub_make_done\n{asked}{call}{'endif' if target else ''}\nendif\n"
     return {"Makefile": guarded + before, SCRIPT: script}
+
+
+def with_a_key() -> tuple[int, str]:
+    """Put a key into a session keyring of this process's and its children's; return keyctl's number, and its name."""
+    libc, number, name = ctypes.CDLL(None), keeper.KEYCTL[os.uname().machine], f"bisector-{os.getpid()}"
+    assert libc.syscall(number, keeper.JOIN_SESSION_KEYRING, None) >= 0
+    add_key = number - 2
+    assert libc.syscall(add_key, b"user", name.encode(), b"secret", 6, keeper.SESSION_KEYRING) >= 0
+    return number, name

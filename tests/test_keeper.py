@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from bisector.host import process, sandbox
+from bisector.host import keeper, process, sandbox
+from tests.hostile import with_a_key
 from tests.test_host import alive
 
 # Its own session, and its parent gone: no process group and no parent leads to it.
@@ -77,7 +78,8 @@ def test_nothing_outlives_whoever_of_the_chain_is_killed(tmp_path: Path, walled:
         killed = "us"
     code = f"""
 import os, pathlib
-from bisector.host import process, sandbox
+from bisector.host import keeper, process, sandbox
+from tests.hostile import with_a_key
 process.run(["sh", "-c", "{daemon} sleep {mark} & echo > {tmp_path}/began; wait; : {mark}"], env=dict(os.environ),
             log=pathlib.Path({str(tmp_path / "log")!r}), seconds=50, walls={walls})
 """
@@ -161,3 +163,14 @@ def test_a_word_of_the_keeper_s_cannot_be_forged_by_the_command(tmp_path: Path) 
     forge = 'for n in 3 4 5 6 7 8 9; do eval "echo started more than 1 processes >&$n"; done 2> /dev/null; exit 4'
     done = run(tmp_path, forge, walled=False)
     assert (done.code, done.excess) == (4, "")
+
+
+@pytest.mark.parametrize(("walled", "found"), [(0, True), (1, False)])
+def test_a_walled_command_has_a_session_keyring_of_its_own(walled: int, found: bool) -> None:
+    number, name = with_a_key()
+    script = f'$type = "user"; $name = "{name}"; exit(syscall({number}, 10, -3, $type, $name, 0) < 0)'
+    with open(os.devnull, "wb") as say:
+        words = map(str, (os.getpid(), say.fileno(), walled, 0, 0, 0, "/", "perl", "-e", script))
+        argv = [sys.executable, "-I", "-S", keeper.__file__, *words]
+        ran = subprocess.run(argv, pass_fds=(say.fileno(),), check=False)
+    assert (ran.returncode == 0) == found

@@ -33,6 +33,12 @@ HOPELESS = 30.0
 FILES = 1_000_000
 ASKED = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 WAKING = (*ASKED, signal.SIGCHLD)
+# keyctl(2)'s number by machine, and what is asked of it.
+KEYCTL = {
+    "x86_64": 250, "aarch64": 219, "riscv64": 219, "loongarch64": 219, "ppc64le": 271, "ppc64": 271, "s390x": 280,
+    "i686": 288, "armv7l": 311,
+}  # fmt: skip
+GET_KEYRING_ID, JOIN_SESSION_KEYRING, SESSION_KEYRING = 0, 1, -3
 PAGE = os.sysconf("SC_PAGE_SIZE")
 
 
@@ -198,6 +204,20 @@ def _signal(pids: set[int] | list[int], number: int) -> None:
             os.kill(pid, number)
 
 
+def without_keys(libc: ctypes.CDLL) -> bool:
+    """Leave the caller's session keyring for an empty one; tell whether nothing of the caller's is left in reach.
+
+    No namespace hides it: whoever inherits the keyring possesses its keys. Where a kernel or a container has no
+    keyrings for us, there is nothing to leave.
+    """
+    number = KEYCTL.get(os.uname().machine)
+    if number is None:
+        return False
+    if libc.syscall(number, JOIN_SESSION_KEYRING, None) != -1:
+        return True
+    return bool(libc.syscall(number, GET_KEYRING_ID, SESSION_KEYRING, 0) == -1)
+
+
 def main(words: list[str]) -> int:
     """Run the command to its end, or to ours."""
     ours, say, walled, tasks, memory, disk = map(int, words[:6])
@@ -211,6 +231,9 @@ def main(words: list[str]) -> int:
     if os.getppid() != ours:
         return 143  # it died before the line above
     bounds.impose()
+    if walled and not without_keys(libc):
+        print("keeper: the command was not started: it would have the caller's session keyring", file=sys.stderr)
+        return 126
     try:
         # Python ignores SIGPIPE and SIGXFSZ, and make's recipes must not.
         child = os.posix_spawnp(argv[0], argv, os.environ, setsigmask=[], setsigdef=range(1, signal.SIGSYS + 1))

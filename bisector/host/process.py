@@ -12,12 +12,12 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from bisector.errors import HostError
-from bisector.host import keeper, logfile, sandbox, stopping
+from bisector.host import keeper, logfile, sandbox, seccomp, stopping
 
 # SIGTERM first: make then deletes the half-written target and stops its own children. SIGKILL after this.
 GRACE = 1.5
@@ -130,36 +130,34 @@ def run(
     """
     require(argv[0], env.get("PATH"))
     started = time.monotonic()
-    whole = sandbox.inside(walls, argv) if walls is not None else list(argv)
-    with logging(log), log.open("ab") as sink:
+    with logging(log), log.open("ab") as sink, ExitStack() as held:
+        filtered = held.enter_context(seccomp.filtering()) if walls is not None else None
+        whole = sandbox.inside(walls, argv, filtered) if walls is not None else list(argv)
         sink.write(f"$ {printable(argv, env)}\n".encode())
         if walls is not None:
             sink.write(f"{logfile.OURS}inside {printable(whole[: -len(argv)])}\n".encode())
         sink.flush()
         heard, said = os.pipe()
+        held.callback(os.close, heard)
         try:
-            child = _kept(whole, env, said, bounds or Bounds(), walled=walls is not None)
-            os.close(said)
-            said = -1
-            copy = logfile.Copy(sink, on_line)
-            try:
-                overdue = not _copy(child, copy, started + seconds)
-            finally:
-                # Also when the command ended by itself: what it left in the background is not wanted.
-                _end(child)
-                _copy_rest(child, copy)
-                copy.close()
-            excess = os.read(heard, 4096).decode() or copy.excess
+            child = _kept(whole, env, said, bounds or Bounds(), walled=walls is not None, filtered=filtered)
         finally:
-            os.close(heard)
-            if said >= 0:
-                os.close(said)
+            os.close(said)
+        copy = logfile.Copy(sink, on_line)
+        try:
+            overdue = not _copy(child, copy, started + seconds)
+        finally:
+            # Also when the command ended by itself: what it left in the background is not wanted.
+            _end(child)
+            _copy_rest(child, copy)
+            copy.close()
+        excess = os.read(heard, 4096).decode() or copy.excess
     code = child.returncode if child.returncode >= 0 else 128 - child.returncode
     return Finished(code, time.monotonic() - started, overdue, excess)
 
 
 def _kept(
-    argv: Sequence[str], env: Mapping[str, str], said: int, bounds: Bounds, *, walled: bool
+    argv: Sequence[str], env: Mapping[str, str], said: int, bounds: Bounds, *, walled: bool, filtered: int | None
 ) -> subprocess.Popen[bytes]:
     """Start argv under its keeper: see there what it does after our death."""
     numbers = (os.getpid(), said, int(walled), bounds.tasks, bounds.memory, bounds.disk)
@@ -170,7 +168,7 @@ def _kept(
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         start_new_session=True,
-        pass_fds=(said,),
+        pass_fds=(said,) if filtered is None else (said, filtered),
     )
 
 

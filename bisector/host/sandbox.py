@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bisector.errors import UserError
+from bisector.host import seccomp
 
 IN_FORCE, OFF = "bubblewrap", "none: it was switched off"
 DENIES = (
@@ -46,13 +47,15 @@ class Walls:
     scratch: int = 1 << 30
 
 
-def inside(walls: Walls, argv: Sequence[str]) -> list[str]:
+def inside(walls: Walls, argv: Sequence[str], filtered: int | None) -> list[str]:
     """Return argv in bubblewrap. The environment is the caller's of it: hand over none that says too much.
+
+    `filtered`: the descriptor of its filter of system calls, see `seccomp`, which bubblewrap must inherit.
 
     `--die-with-parent` at both ends: whoever of the chain is killed, the kernel ends all that is inside.
     """
     words = ["bwrap", "--unshare-all", "--unshare-user", "--disable-userns", "--cap-drop", "ALL", "--die-with-parent"]
-    words += ["--hostname", "bisector"]
+    words += ["--hostname", "bisector", *(["--seccomp", str(filtered)] if filtered is not None else [])]
     for place in _SYSTEM:
         if os.path.islink(place):
             words += ["--symlink", os.readlink(place), place]
@@ -74,9 +77,15 @@ def why_not() -> str:
     if shutil.which("bwrap") is None:
         return "bwrap is not installed"
     try:
-        done = subprocess.run(
-            inside(Walls(), ["true"]), stdin=subprocess.DEVNULL, capture_output=True, timeout=TRIAL, check=False
-        )
+        with seccomp.filtering() as filtered:
+            done = subprocess.run(
+                inside(Walls(), ["true"], filtered),
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                timeout=TRIAL,
+                check=False,
+                pass_fds=() if filtered is None else (filtered,),
+            )
     except (OSError, subprocess.TimeoutExpired) as error:
         return f"bwrap does not work here ({error})"
     said = done.stderr.decode(errors="backslashreplace").strip().splitlines() or [f"exit code {done.returncode}"]
@@ -105,7 +114,9 @@ def says(chosen: str) -> str:
         return f"{chosen}; builds can do whatever their user can"
     still(chosen)
     done = subprocess.run(["bwrap", "--version"], capture_output=True, text=True, timeout=TRIAL, check=False)
-    return f"{done.stdout.strip()}: {DENIES}"
+    machine = os.uname().machine
+    lacking = "" if seccomp.known(machine) else f"; on {machine} its sockets' families are not limited"
+    return f"{done.stdout.strip()}: {DENIES}{lacking}"
 
 
 def odd(root: Path, name: str, most: int) -> str:
