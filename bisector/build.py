@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -139,10 +140,13 @@ def _attempt(
     recipe: Recipe, commit: Commit, tree: Path, objects: Path, log: Path, on_object: Callable[[int], None]
 ) -> BrokenBuild | None:
     """Configure and make once; return why it failed, None if it did not."""
+    began = time.time()
     with trust.building(objects):
         failed = _configured_and_made(recipe, commit, tree, objects, log, on_object)
     if failed is not None and failed.because.startswith(EXCESS):
         trust.emptied(objects)  # make was killed in the middle of its work, and what it wrote may be the excess
+        if (cache := recipe.shared_cache(objects)) is not None:
+            trust.without_later(cache, began)
     return failed
 
 

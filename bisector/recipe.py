@@ -86,10 +86,8 @@ class Recipe:
         readable = sandbox.toolchains(os.environ.get("PATH", os.defpath), programs, machine)
         # Our own notes among the objects are not make's to forge.
         readable = (*readable, *trust.notes(objects))
-        writable = (
-            objects,
-            *([Path(self.ccache)] if self.ccache is not None and not self._own_cache(objects) else []),
-        )
+        cache = self.shared_cache(objects)
+        writable = (objects, *([cache] if cache is not None else []))
         return sandbox.Walls((*readable, tree), writable, scratch=max(1 << 28, self.memory // 4))
 
     def with_jobs(self, jobs: int) -> Recipe:
@@ -103,12 +101,13 @@ class Recipe:
         """
         return self.tasks or 512 + 32 * self.jobs
 
-    def _own_cache(self, objects: Path) -> bool:
-        return self.ccache == str(objects / CACHE)
+    def shared_cache(self, objects: Path) -> Path | None:
+        """Return ccache's directory, None if there is none, or one of these objects' own."""
+        return Path(self.ccache) if self.ccache not in (None, str(objects / CACHE)) else None
 
     def bounds(self, objects: Path) -> process.Bounds:
         """Return what a build may use."""
-        return process.Bounds(self.most_tasks(), self.memory, self.disk, objects)
+        return process.Bounds(self.most_tasks(), self.memory, self.disk, objects, self.shared_cache(objects))
 
     def from_nothing(self, objects: Path) -> Recipe:
         """Return the recipe that reads nothing which another build wrote.

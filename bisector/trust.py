@@ -6,7 +6,7 @@ import math
 import os
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from bisector.errors import HostError
@@ -84,3 +84,13 @@ def emptied(objects: Path) -> None:
     disk.discard(objects)
     with disk.writing(objects):
         objects.mkdir(parents=True)
+
+
+def without_later(cache: Path, began: float) -> None:
+    """Remove what was put into ccache's directory since then: ccache does not count, nor clean, a stranger's files.
+
+    By the time that nobody can set (ctime). Another session's fresh entries go too, and are made again.
+    """
+    with suppress(HostError):
+        words = ["find", str(cache), "-xdev", "-type", "f", "-newerct", f"@{began:.6f}", "-delete"]
+        process.output(process.bound_to_us(words), seconds=disk.REMOVAL)

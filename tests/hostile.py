@@ -7,7 +7,7 @@ import os
 import re
 from pathlib import Path
 
-from bisector.host import keeper
+from bisector.host import keeper, seccomp
 from tests.minitree import MiniTree
 
 SCRIPT = "scripts/hostile.sh"
@@ -80,7 +80,7 @@ def makefile(tree: MiniTree, script: str, target: str = "") -> dict[str, str | N
 
 def with_a_key() -> tuple[int, str]:
     """Put a key into a session keyring of this process's and its children's; return keyctl's number, and its name."""
-    libc, number, name = ctypes.CDLL(None), keeper.KEYCTL[os.uname().machine], f"bisector-{os.getpid()}"
+    libc, number, name = ctypes.CDLL(None), seccomp.KEYCTL[os.uname().machine], f"bisector-{os.getpid()}"
     assert libc.syscall(number, keeper.JOIN_SESSION_KEYRING, None) >= 0
     add_key = number - 2
     assert libc.syscall(add_key, b"user", name.encode(), b"secret", 6, keeper.SESSION_KEYRING) >= 0

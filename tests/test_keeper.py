@@ -165,12 +165,12 @@ def test_a_word_of_the_keeper_s_cannot_be_forged_by_the_command(tmp_path: Path) 
     assert (done.code, done.excess) == (4, "")
 
 
-@pytest.mark.parametrize(("walled", "found"), [(0, True), (1, False)])
-def test_a_walled_command_has_a_session_keyring_of_its_own(walled: int, found: bool) -> None:
+@pytest.mark.parametrize(("walled", "found"), [(False, True), (True, False)])
+def test_a_walled_command_has_a_session_keyring_of_its_own(walled: bool, found: bool) -> None:
     number, name = with_a_key()
     script = f'$type = "user"; $name = "{name}"; exit(syscall({number}, 10, -3, $type, $name, 0) < 0)'
     with open(os.devnull, "wb") as say:
-        words = map(str, (os.getpid(), say.fileno(), walled, 0, 0, 0, "/", "perl", "-e", script))
+        words = map(str, (os.getpid(), say.fileno(), number if walled else 0, 0, 0, 0, "/", "", "perl", "-e", script))
         argv = [sys.executable, "-I", "-S", keeper.__file__, *words]
         ran = subprocess.run(argv, pass_fds=(say.fileno(),), check=False)
     assert (ran.returncode == 0) == found

@@ -172,12 +172,19 @@ FLOODS = (
 
 
 FLOOD = 'head -c 100M /dev/zero > "$1/../objects/flood"'
+CACHED = 'head -c 100M /dev/zero > "$CCACHE_DIR/flood"'
+HIDDEN = (
+    'perl -e \'open(F, ">", $n = "$ARGV[0]/../objects/hidden"); unlink $n; '
+    'syswrite F, "x" x (1 << 20) for 1..100; sleep 20\' "$1"'
+)
 BOUNDS = ("--jobs", "1", "--build-memory", "0.25", "--build-disk", "0.05")
 EXCESS = {
     FORKS: "its build started more than 544 processes",
     EATS: "its build took more than 0.25 GiB of memory",
     FLOODS: "its build wrote more than 0.05 GiB, or a million files",
     FLOOD: "its build wrote more than 0.05 GiB, or a million files",
+    CACHED: "its build wrote more than 0.05 GiB, or a million files",
+    HIDDEN: "its build wrote more than 0.05 GiB, or a million files",
 }
 
 
@@ -193,7 +200,7 @@ def test_a_build_without_measure_is_the_commit_s_own_fault(person: Bisector, mod
     *steps, honest = answer["steps"]
     assert [step["because"] for step in steps] == list(EXCESS.values())
     assert honest["because"] == "boot and probe complete"
-    assert not list(person.state.glob("workspaces/*/*/objects/flood*"))
+    assert not [*person.state.glob("workspaces/*/*/objects/flood*"), *person.state.parent.rglob("flood*")]
     assert gone(SECONDS)
 
 

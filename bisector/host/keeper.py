@@ -3,13 +3,13 @@
 It stands between us and a build, because what must happen after our death cannot be done by us. Whatever the build
 starts stays its descendant: it is their subreaper, so a child that forks twice and calls setsid comes back to it (in
 bubblewrap it cannot even leave). It ends all of them when it is told to, when our process dies, when the command has
-ended by itself, and when together they use more than they may. A shell did this by process group, and lost whoever
-had left the group.
+ended by itself, and when together they use more than they may.
 
-    keeper.py OURS SAY WALLED TASKS MEMORY DISK DIRECTORY COMMAND...
+    keeper.py OURS SAY WALLED TASKS MEMORY DISK DIRECTORY FURTHER COMMAND...
 
-OURS: the pid of whoever waits for us. SAY: the descriptor on which the broken bound is said, out of the command's
-reach. WALLED: 1 if COMMAND is bubblewrap. Bounds in tasks and bytes, 0 for none.
+OURS: the pid of whoever waits for us. SAY: the descriptor for the bound that is broken, out of the command's reach.
+WALLED: 0, or keyctl(2)'s number (-1: unknown) where COMMAND is bubblewrap. Bounds in tasks and bytes, 0 for none; in
+DIRECTORY all counts for DISK, in FURTHER ("" for none) what is added.
 """
 
 from __future__ import annotations
@@ -18,8 +18,10 @@ import ctypes
 import os
 import resource
 import signal
+import stat
 import sys
 import time
+from collections.abc import Iterable
 from contextlib import suppress
 
 PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36
@@ -33,21 +35,17 @@ HOPELESS = 30.0
 FILES = 1_000_000
 ASKED = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 WAKING = (*ASKED, signal.SIGCHLD)
-# keyctl(2)'s number by machine, and what is asked of it.
-KEYCTL = {
-    "x86_64": 250, "aarch64": 219, "riscv64": 219, "loongarch64": 219, "ppc64le": 271, "ppc64": 271, "s390x": 280,
-    "i686": 288, "armv7l": 311,
-}  # fmt: skip
+# What keyctl(2) is asked, and of which keyring.
 GET_KEYRING_ID, JOIN_SESSION_KEYRING, SESSION_KEYRING = 0, 1, -3
-PAGE = os.sysconf("SC_PAGE_SIZE")
+PAGE, GIB = os.sysconf("SC_PAGE_SIZE"), 1 << 30
 
 
 class Member:
     """One process: its parent, its threads, its resident bytes, and when it began (a pid may be used again)."""
 
-    def __init__(self, stat: bytes) -> None:
+    def __init__(self, line: bytes) -> None:
         # The name stands in brackets and may hold some itself.
-        fields = stat[stat.rindex(b")") + 2 :].split()
+        fields = line[line.rindex(b")") + 2 :].split()
         self.ended = fields[0] in (b"Z", b"X")
         self.parent, self.tasks, self.resident = int(fields[1]), int(fields[17]), int(fields[21]) * PAGE
         self.began = int(fields[19])
@@ -106,15 +104,29 @@ def written(directory: str, enough: int) -> int:
     return enough + 1 if files > FILES else total
 
 
+def hidden(pids: Iterable[int]) -> int:
+    """Return the bytes of the files that these processes hold open and that have no name any more."""
+    found = {}
+    for pid in pids:
+        with suppress(OSError):
+            for name in os.listdir(f"/proc/{pid}/fd"):
+                with suppress(OSError):
+                    there = os.stat(f"/proc/{pid}/fd/{name}")
+                    if stat.S_ISREG(there.st_mode) and not there.st_nlink:
+                        found[there.st_dev, there.st_ino] = there.st_blocks * 512
+    return sum(found.values())
+
+
 class Bounds:
     """What our descendants may use together; 0 is no bound."""
 
-    def __init__(self, tasks: int, memory: int, disk: int, directory: str) -> None:
-        self.tasks, self.memory, self.disk, self.directory = tasks, memory, disk, directory
+    def __init__(self, tasks: int, memory: int, disk: int, directory: str, further: str) -> None:
+        self.tasks, self.memory, self.disk, self.directory, self.further = tasks, memory, disk, directory, further
         self._look = self._look_at_disk = time.monotonic()
 
     def impose(self) -> None:
-        """Let the kernel hold back what it can hold back for one process, before anything is started."""
+        """Let the kernel hold back what it can for one process, and see what is there, before anything is started."""
+        self._before = written(self.further, sys.maxsize) if self.disk and self.further else 0
         with suppress(OSError, ValueError):
             resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
             if self.disk:
@@ -133,20 +145,23 @@ class Bounds:
         if self.tasks and sum(member.tasks for member in members.values()) > self.tasks:
             return f"started more than {self.tasks} processes"
         if self.memory and sum(member.resident for member in members.values()) > self.memory < _shared_out(members):
-            return f"took more than {_size(self.memory)} of memory"
+            return f"took more than {self.memory / GIB:.3g} GiB of memory"
+        full = ""
         if now >= self._look_at_disk:
-            if full := self.full():
-                return full
+            full = self.full(members)
             # Never more than a tenth of the time for counting files.
             self._look_at_disk = time.monotonic() + max(DISK_TICK, 10 * (time.monotonic() - now))
         self._look = time.monotonic() + TICK
-        return ""
+        return full
 
-    def full(self) -> str:
+    def full(self, members: Iterable[int]) -> str:
         """Return that too much was written, "" if it was not. What is there at the end stays there."""
-        if self.disk and written(self.directory, self.disk) > self.disk:
-            return f"wrote more than {_size(self.disk)}, or a million files"
-        return ""
+        if not self.disk:
+            return ""
+        total = written(self.directory, self.disk) + hidden(members)
+        if self.further and total <= self.disk:
+            total += max(0, written(self.further, self._before + self.disk) - self._before)
+        return f"wrote more than {self.disk / GIB:.3g} GiB, or a million files" if total > self.disk else ""
 
 
 def _lower(which: int, to: int) -> None:
@@ -161,10 +176,6 @@ def _tasks_of_user() -> int:
         with suppress(OSError):
             ours += member.tasks if os.stat(f"/proc/{pid}").st_uid == os.getuid() else 0
     return ours
-
-
-def _size(number: int) -> str:
-    return f"{number / (1 << 30):.3g} GiB"
 
 
 def reaped(child: int, code: int | None) -> int | None:
@@ -204,24 +215,19 @@ def _signal(pids: set[int] | list[int], number: int) -> None:
             os.kill(pid, number)
 
 
-def without_keys(libc: ctypes.CDLL) -> bool:
-    """Leave the caller's session keyring for an empty one; tell whether nothing of the caller's is left in reach.
-
-    No namespace hides it: whoever inherits the keyring possesses its keys. Where a kernel or a container has no
-    keyrings for us, there is nothing to leave.
-    """
-    number = KEYCTL.get(os.uname().machine)
-    if number is None:
+def without_keys(libc: ctypes.CDLL, keyctl: int) -> bool:
+    """Leave the caller's session keyring for an empty one; tell whether none of the caller's is left in reach."""
+    if keyctl < 0:
         return False
-    if libc.syscall(number, JOIN_SESSION_KEYRING, None) != -1:
-        return True
-    return bool(libc.syscall(number, GET_KEYRING_ID, SESSION_KEYRING, 0) == -1)
+    # No namespace hides it. Where there are no keyrings for us, not even to look at, there is nothing to leave.
+    joined = libc.syscall(keyctl, JOIN_SESSION_KEYRING, None) != -1
+    return joined or bool(libc.syscall(keyctl, GET_KEYRING_ID, SESSION_KEYRING, 0) == -1)
 
 
 def main(words: list[str]) -> int:
     """Run the command to its end, or to ours."""
     ours, say, walled, tasks, memory, disk = map(int, words[:6])
-    bounds, argv = Bounds(tasks, memory, disk, words[6]), words[7:]
+    bounds, argv = Bounds(tasks, memory, disk, words[6], words[7]), words[8:]
     # Waited for below, and never delivered: no signal can fall between two of our instructions.
     signal.pthread_sigmask(signal.SIG_BLOCK, WAKING)
     os.set_inheritable(say, False)
@@ -231,7 +237,7 @@ def main(words: list[str]) -> int:
     if os.getppid() != ours:
         return 143  # it died before the line above
     bounds.impose()
-    if walled and not without_keys(libc):
+    if walled and not without_keys(libc, walled):
         print("keeper: the command was not started: it would have the caller's session keyring", file=sys.stderr)
         return 126
     try:
@@ -250,7 +256,7 @@ def main(words: list[str]) -> int:
         code = reaped(child, code)
         over = "" if asked or code is not None else bounds.broken()
     code = end(child, code, child if walled else 0, gently=not over)
-    over = over or ("" if asked else bounds.full())
+    over = over or ("" if asked else bounds.full(()))
     os.write(say, over.encode())
     return code
 

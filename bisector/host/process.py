@@ -38,14 +38,15 @@ class Finished:
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """What a command and all that it starts may use together: processes and threads, bytes of memory, bytes below
-    `directory`. 0 is no bound.
+    """What a command and all that it starts may use together: processes and threads, bytes of memory, bytes on
+    disk: those below `directory`, those added below `further`, and those of open files without a name. 0 is no bound.
     """
 
     tasks: int = 0
     memory: int = 0
     disk: int = 0
     directory: Path = Path("/")
+    further: Path | None = None
 
 
 def bound_to_us(argv: Sequence[str]) -> list[str]:
@@ -160,9 +161,11 @@ def _kept(
     argv: Sequence[str], env: Mapping[str, str], said: int, bounds: Bounds, *, walled: bool, filtered: int | None
 ) -> subprocess.Popen[bytes]:
     """Start argv under its keeper: see there what it does after our death."""
-    numbers = (os.getpid(), said, int(walled), bounds.tasks, bounds.memory, bounds.disk)
+    keyctl = seccomp.KEYCTL.get(os.uname().machine, -1) if walled else 0
+    numbers = (os.getpid(), said, keyctl, bounds.tasks, bounds.memory, bounds.disk)
+    places = (str(bounds.directory), str(bounds.further) if bounds.further is not None else "")
     return subprocess.Popen(
-        [sys.executable, "-I", "-S", keeper.__file__, *map(str, numbers), str(bounds.directory), *argv],
+        [sys.executable, "-I", "-S", keeper.__file__, *map(str, numbers), *places, *argv],
         env=dict(env),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
