@@ -176,13 +176,24 @@ def test_a_state_directory_that_make_reads_otherwise_is_refused(
     assert "in its path that make does not take" in said
 
 
-@pytest.mark.parametrize("name", ["a b", "a\nb", "a'b\"c", "-x", "$(touch x)`id`", "a:b", "\u202e", "l" * 200])
+@pytest.mark.parametrize(
+    "name", ["a b", "a\nb", "a'b\"c", "-x", "$(touch x)`id`", "a:b", "\u202e", "l" * 200, "$HOME", "${HOME}"]
+)
 def test_a_repository_may_be_called_as_it_likes(name: str, tmp_path: Path, bisector: Bisector) -> None:
     tree = MiniTree.create(tmp_path / name / "-y z")
     ids = tree.story(2, 1)
     bisector.cwd = tmp_path / name
     ran = bisector("start", "--json", "--repo=-y z", "--old", tree.base, "--new", ids[1], *ONCE)
     assert (ran.code, ran.culprit) == (0, ids[1]), ran.err
+
+
+def test_a_repository_may_be_a_linked_worktree(tmp_path: Path, tree: MiniTree, bisector: Bisector) -> None:
+    ids = tree.story(2, 1)
+    linked = tmp_path / "linked"
+    tree.git("worktree", "add", "-q", "--detach", str(linked), ids[1])
+    before = sorted((path, path.stat().st_mtime_ns) for path in (tree.path / ".git").rglob("*"))
+    assert bisector.start(linked, tree.base, "HEAD", *ONCE).culprit == ids[1]
+    assert sorted((path, path.stat().st_mtime_ns) for path in (tree.path / ".git").rglob("*")) == before
 
 
 def test_a_repository_whose_path_no_journal_can_hold_is_refused_and_a_link_to_it_is_taken(

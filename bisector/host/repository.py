@@ -81,6 +81,18 @@ def _cut(text: str, most: int) -> str:
 GitFailed = git.GitCommandError
 
 
+class _Git(git.Git):
+    """The git program in a directory whose `$WHO` is a name: no variable leads to another repository."""
+
+    def __init__(self, working_dir: str | os.PathLike[str] | None = None) -> None:
+        super().__init__()
+        self._working_dir = None if working_dir is None else os.fspath(working_dir)
+
+
+class _Repo(git.Repo):
+    GitCommandWrapperType = _Git
+
+
 class Repository:
     """One git repository: the user's, which is only read. (Ours are `worktree.Worktree`.)"""
 
@@ -89,7 +101,7 @@ class Repository:
     def __init__(self, path: Path) -> None:
         process.require("git")
         try:
-            self._repo = git.Repo(path, search_parent_directories=not self._fence)
+            self._repo = _Repo(path, search_parent_directories=not self._fence, expand_vars=False)
         except (git.InvalidGitRepositoryError, git.NoSuchPathError) as error:
             raise UserError(f"{path} is not a git repository", "--repo names a kernel tree under git") from error
         self.common_dir = Path(self._repo.common_dir).resolve()
