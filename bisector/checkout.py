@@ -37,7 +37,7 @@ class Workspace:
 def workspace(repository: Repository, state: Path, commit: Commit) -> Iterator[Workspace]:
     """Hold a workspace of this repository below the state directory; make one where none is free."""
     common = str(repository.common_dir)
-    stem = re.sub(r"[^A-Za-z0-9_.-]+", "-", repository.path.name) or "tree"
+    stem = re.sub(r"[^A-Za-z0-9_.-]+", "-", repository.path.name)[:64] or "tree"
     home = state / "workspaces" / f"{stem}-{hashlib.sha256(os.fsencode(common)).hexdigest()[:8]}"
     for number in range(64):
         place = home / str(number)

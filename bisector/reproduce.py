@@ -30,7 +30,8 @@ def build_anew(recipe: Recipe, machine: Machine, session: Path, repo: str, commi
         return " ".join(f'"{word}"' if set(word) & set(" $") else word for word in words)
 
     image = f"$OBJECTS/{recipe.architecture.image_path}"
-    boot = printable([*_BOUNDED, *machine.argv("IMAGE", str(session / "probe.cpio"))]).replace("IMAGE", f'"{image}"')
+    words = [*_BOUNDED, *machine.argv(image, str(session / "probe.cpio"))]
+    boot = " ".join(f'"{word}"' if word == image else printable([word]) for word in words)
     return (
         *(
             ["# bisector built it in bubblewrap; by hand its Makefiles can do whatever you can"]

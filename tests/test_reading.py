@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from bisector import api, events, journal
+from bisector import api, events, journal, opening, reproduce
 from bisector.build import TINY
 from tests import samples
 from tests.conftest import Bisector
@@ -74,3 +74,12 @@ def copied(directory: Path) -> Path:
     other.mkdir()
     (other / journal.NAME).write_bytes((directory / journal.NAME).read_bytes())
     return other
+
+
+def test_the_commands_to_repeat_a_boot_are_right_where_the_session_is_called_like_a_placeholder() -> None:
+    machine = opening.machine(samples.settings(), here=False)
+    recipe = opening.recipe(samples.settings())
+    commands = reproduce.build_anew(recipe, machine, Path("/srv/IMAGE s"), "/srv/linux", samples.CULPRIT)
+    boot = next(command for command in commands if "-kernel" in command)
+    assert '"$OBJECTS/arch/arm64/boot/Image"' in boot
+    assert "'/srv/IMAGE s/probe.cpio'" in boot

@@ -144,6 +144,8 @@ def test_no_reading_command_lets_a_commit_s_text_act(tmp_path: Path, command: st
         ("\x1b[1m", "\\x1b[1m"),
         ("\u202e", "\\u202e"),
         ("\ud800", "\\ud800"),
+        ("a\u034fb\u3164\ufe0f\uffa0\u115f\u17b5\u180d", "a\\u034fb\\u3164\\ufe0f\\uffa0\\u115f\\u17b5\\u180d"),
+        ("\U000e01ef", "\\U000e01ef"),
         ("\U000e0041", "\\U000e0041"),
     ],
 )

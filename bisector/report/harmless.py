@@ -8,6 +8,8 @@ import unicodedata
 # Bidirectional controls and other invisible characters reorder or hide what a reader sees (Unicode's
 # category Cf), C0/C1 controls drive the terminal (Cc), and line separators forge lines (Zl, Zp).
 _ACTING = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
+# Letters and marks that are invisible all the same (Unicode's Default_Ignorable_Code_Point).
+_INVISIBLE = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]")
 _BEYOND = re.compile(r"[^\x00-\x7e]")
 
 
@@ -18,7 +20,7 @@ def line(text: str) -> str:
 
 def acts(character: str) -> bool:
     """Tell whether this character does something to a terminal or to how a line reads, or is nobody's."""
-    return unicodedata.category(character) in _ACTING
+    return unicodedata.category(character) in _ACTING or _INVISIBLE.match(character) is not None
 
 
 def json(text: str) -> str:
