@@ -1,6 +1,7 @@
 """What is refused, and how does a bisection end that has no commit to name?"""
 
 import os
+import re
 import shutil
 from pathlib import Path
 
@@ -60,6 +61,31 @@ def test_an_end_that_makes_no_kernel_ends_with_2(end: str, tree: MiniTree, bisec
     ran = bisector.start(tree.path, *ends, *ONCE)
     assert (ran.code, ran.conclusion["kind"], ran.culprit) == (2, "ends-unfit", None)
     assert f"the {end} end makes no kernel" in ran.conclusion["because"]
+
+
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [
+        ("git~1", "invalid path 'git~1/config'"),
+        (".git", "invalid path '.git/config'"),
+        ("n" * 300, "file name too long"),
+    ],
+)
+def test_a_commit_that_no_git_checks_out_is_untestable(
+    name: str, why: str, tree: MiniTree, bisector: Bisector
+) -> None:
+    ids = tree.story(2, 1)
+    blob = tree.git("hash-object", "-w", "--stdin", stdin=b"[core]\n").strip()
+    inner = tree.git("mktree", stdin=f"100644 blob {blob}\tconfig\n".encode()).strip()
+    entries = tree.git("ls-tree", ids[0]) + f"040000 tree {inner}\t{name}\n"
+    made = tree.git("mktree", stdin=entries.encode()).strip()
+    raw = re.sub(r"^tree \w+", f"tree {made}", tree.git("cat-file", "commit", ids[0]))
+    odd = tree.git("hash-object", "-t", "commit", "-w", "--stdin", stdin=raw.encode()).strip()
+    ran = bisector("test", "--json", "--repo", tree.path, odd, ids[1])
+    assert ran.code == 0, ran.err
+    strange, sound = ran.lines[-1]["steps"]
+    assert strange["because"] == f"git does not check it out: {why}"
+    assert sound["because"] == "boot and probe complete"
 
 
 def test_an_end_that_never_reaches_the_scenario_ends_with_2(tree: MiniTree, bisector: Bisector) -> None:
