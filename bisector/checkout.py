@@ -20,7 +20,7 @@ from bisector.errors import HostError, UserError
 from bisector.host import disk
 from bisector.host.repository import Repository
 from bisector.host.worktree import Worktree
-from bisector.model import Commit
+from bisector.model import BrokenBuild, Commit
 from bisector.recipe import TEMPORARY
 
 
@@ -91,20 +91,22 @@ def _begun_under_this_boot(place: Path) -> None:
     disk.write(stamp, now)
 
 
-def check_out(place: Workspace, commit: Commit) -> None:
+def check_out(place: Workspace, commit: Commit) -> BrokenBuild | None:
     """Make the workspace's tree the commit's, to the file: what a build left beside it is removed.
 
     The removal costs 0.13 s on a kernel tree; without it one commit's Makefile could write a header that all
-    later commits find. Raises HostError.
+    later commits find. Return why there is no such tree, if that is the commit's own doing. Raises HostError.
     """
     try:
-        place.git.check_out(commit)
+        if why := place.git.check_out(commit):
+            return BrokenBuild(commit.id, f"git does not check it out: {why}")
         place.git.sweep()
     except HostError as error:
         if error.transient:
             # A lock in our own worktree, and git of ours runs one at a time: a killed one left it.
             place.git.break_own_locks()
         raise
+    return None
 
 
 def require_whole(place: Workspace, commit: Commit) -> None:

@@ -5,17 +5,21 @@ The home of msgspec: encoding, checked decoding, and the JSON Schema of all that
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
 
-from bisector.model import Commit, Conclusion, Limits, Purpose, Question, Step, Verdict
+from bisector.evidence import limits
+from bisector.model import Commit, Conclusion, Limits, Outcome, Purpose, Question, Step, Verdict
 from bisector.report import harmless
 
 # Raise it when an older bisector could misread what a newer one wrote.
 SCHEMA = 2
+# Words that go to make and QEMU as they are; make would run a $(shell ...) in them.
+PLAIN = {"cross_compile": r"[\w./+-]*", "llvm": r"[\w./+-]*", "cpu": r"[\w.,=+-]*"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +51,26 @@ class Settings:
     sandbox: str = "none: this session began before there was one"
     build_memory: int = 0
     build_disk: int = 0
+
+    def __post_init__(self) -> None:
+        """Refuse what no start of ours writes: a journal may be damaged, or be somebody else's."""
+        sound = {
+            "repo": self.repo.startswith("/") and "\0" not in self.repo,
+            "accel": self.accel in ("tcg", "kvm"),
+            "sandbox": self.sandbox == "bubblewrap" or self.sandbox.startswith("none: "),
+            "jobs": 1 <= self.jobs <= 4096,
+            "end_boots": 1 <= self.end_boots <= 10_000,
+            "confirm_boots": 1 <= self.confirm_boots <= 10_000,
+            "build_memory": self.build_memory >= 0,
+            "build_disk": self.build_disk >= 0,
+        }
+        sound |= {name: bool(re.fullmatch(shape, getattr(self, name), re.ASCII)) for name, shape in PLAIN.items()}
+        if wrong := [name for name, fits in sound.items() if not fits]:
+            raise ValueError(f"no such setting: {wrong[0]} {getattr(self, wrong[0])!r}"[:200])
+        limits.with_given(limits.UNMEASURED, self.limits)
+        for outcome in (self.old_outcome, self.new_outcome):
+            if outcome is not None:
+                Outcome.parse(outcome)
 
 
 class Event(msgspec.Struct, frozen=True, tag_field="event", kw_only=True):

@@ -7,8 +7,9 @@ import os
 import re
 import secrets
 import shutil
+import stat
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from importlib import resources
 from pathlib import Path
@@ -66,13 +67,25 @@ def cache() -> Path:
     return Path(platformdirs.user_cache_dir("bisector"))
 
 
+def _caches(sandboxed: str) -> str:
+    return str(cache() / ("ccache-sandboxed" if sandboxed == sandbox.IN_FORCE else "ccache"))
+
+
 def ccache(wanted: bool, sandboxed: str) -> str | None:
     """Return ccache's directory, None if ccache is not installed or not wanted.
 
     What a sandboxed build writes there, its settings too, must not be read outside of a sandbox.
     """
-    name = "ccache-sandboxed" if sandboxed == sandbox.IN_FORCE else "ccache"
-    return str(cache() / name) if wanted and shutil.which("ccache") else None
+    return _caches(sandboxed) if wanted and shutil.which("ccache") else None
+
+
+def require_own_cache(settings: Settings) -> None:
+    """Refuse a journal that names another directory for ccache: builds may write there. Raises UserError."""
+    if settings.ccache not in (None, _caches(settings.sandbox)):
+        raise UserError(
+            f"the session keeps ccache's objects in {settings.ccache!r}, which is not {_caches(settings.sandbox)}",
+            "set XDG_CACHE_HOME as it was, or start a new session",
+        )
 
 
 def memory() -> int:
@@ -135,12 +148,28 @@ def require_plain(state: Path) -> None:
 
 
 def make_private(state: Path) -> None:
-    """Make what bisector keeps below the state directory, for nobody but its user: logs and journals tell much."""
+    """Make what bisector keeps below the state directory, for nobody but its user: logs and journals tell much.
+
+    Raises UserError if one of these is not a directory of the user's own.
+    """
     with disk.writing(state):
         state.mkdir(parents=True, exist_ok=True, mode=0o700)
+        # A link to the state directory is a person's choice; what lies in a stranger's, the stranger may exchange.
+        _require_own(state, state.stat())
         for name in ("sessions", "tests", "workspaces"):
-            (state / name).mkdir(exist_ok=True)
-            (state / name).chmod(0o700)
+            place = state / name
+            with suppress(FileExistsError):
+                place.mkdir(mode=0o700)
+            _require_own(place, place.lstat())
+            place.chmod(0o700)
+
+
+def _require_own(place: Path, found: os.stat_result) -> None:
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid():
+        raise UserError(
+            f"{place} is no directory of yours, but a link, a file, or another user's",
+            "move it away, or name another directory with --state",
+        )
 
 
 def new_name() -> str:
@@ -162,6 +191,7 @@ def bench(
 ) -> Iterator[Bench]:
     """Hold all that steps need, with what a person wants for repeating them kept in `directory`."""
     sandbox.still(settings.sandbox)
+    require_own_cache(settings)
     if settings.sandbox not in (sandbox.IN_FORCE, sandbox.OFF):
         warn(f"builds run without a sandbox: {settings.sandbox.removeprefix('none: ')}")
     repository = Repository(Path(settings.repo))

@@ -45,6 +45,8 @@ class Bisection:
 
     def _conclusion(self) -> Conclusion:
         question = self._question()
+        if isinstance(question, Conclusion) and self._sure(self._ends(), None):
+            question = self._question()
         if isinstance(question, Conclusion):
             return question
         olds = self._olds(question)
@@ -106,19 +108,33 @@ class Bisection:
         if bases == [old.id]:
             return (old.id,)
         for base in map(self.repository.read, bases):
-            tested = self._tested(base, Purpose.MERGE_BASE, 1, question)[0]
-            if tested.verdict is Verdict.NEW:
-                return Conclusion(
-                    Kind.MERGE_BASE_SHOWS_IT,
-                    f"the merge base {base.short} shows it: {tested.because}; it was changed on the old end's side",
-                )
-            if tested.verdict is Verdict.UNTESTABLE:
-                return Conclusion(
-                    Kind.ENDS_UNFIT,
-                    f"the merge base {base.short} cannot be tested ({tested.because}); "
-                    "choose an old end in the new one's history",
-                )
+            told = ends.merge_base(base, self._tested(base, Purpose.MERGE_BASE, 1, question))
+            if told is not None and self._sure([(base, Purpose.MERGE_BASE, 1)], question):
+                told = ends.merge_base(base, self._tested(base, Purpose.MERGE_BASE, 1, question))
+            if told is not None:
+                return told
         return tuple(bases)
+
+    def _ends(self) -> list[tuple[Commit, Purpose, int]]:
+        """Return the ends that were tested, or the one that makes no kernel, with the boots that each gets."""
+        started, boots = self.session.started, self.settings.end_boots
+        ends = [(started.old, Purpose.OLD_END, boots), (started.new, Purpose.NEW_END, boots)]
+        broken = {taken.purpose for taken in self.session.steps if taken.broken}
+        return [end for end in ends if end[1] in broken] or ends
+
+    def _sure(self, commits: Sequence[tuple[Commit, Purpose, int]], question: Question | None) -> bool:
+        """Test each once more, built from nothing, if that was not done yet; return whether there is a new boot.
+
+        An answer that names no commit has no certification. Objects that another commit's build has spoiled, or a
+        poisoned cache, must not forge it: a kernel that comes out otherwise raises HostError.
+        """
+        new = False
+        for commit, purpose, times in commits:
+            steps = self._tested(commit, purpose, times, question)
+            if len(steps) <= (1 if steps[0].broken else times):
+                self._take(commit, purpose, question, clean=True)
+                new = True
+        return new
 
     # -- the search ------------------------------------------------------------------------------------
 

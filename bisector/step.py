@@ -162,8 +162,10 @@ def _make(bench: Bench, commit: Commit, tell: Tell, clean: bool) -> tuple[Kernel
             trust.emptied(objects)
         if why := trust.prepare(objects, bench.recipe.made_by()):
             bench.warn(f"the objects were thrown away: {why}")
-        checkout.check_out(bench.workspace, commit)
+        refused = checkout.check_out(bench.workspace, commit)
         checked_out, began = time.monotonic() - started, time.monotonic()
+        if refused is not None:
+            return refused
         tell("building", 0)
         return _built(bench, commit, tell, objects, clean)
 

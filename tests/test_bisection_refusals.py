@@ -1,6 +1,7 @@
 """What is refused, and how does a bisection end that has no commit to name?"""
 
 import os
+import re
 import shutil
 from pathlib import Path
 
@@ -12,10 +13,20 @@ from tests.minitree import MiniTree
 ASKED = ("--scenario", "exec-sigtrap")
 
 
+def built_anew(bisector: Bisector, ran: Ran, *commits: str) -> None:
+    """See that each commit was tested once, and once more from nothing."""
+    tested = [step["commit"]["id"] for step in ran.steps]
+    assert sorted(tested) == sorted([*commits] * 2 if len(commits) > 1 else [*tested[:-2], *commits * 2])
+    [session] = bisector.sessions
+    for commit in commits:
+        assert "/clean " in (session / "logs" / f"{commit[:12]}.build.log").read_text()
+
+
 def test_ends_that_agree_end_with_11(tree: MiniTree, bisector: Bisector) -> None:
     ids = tree.story(3, 1, new="STUCK")
     ran = bisector.start(tree.path, tree.base, ids[-1], *ONCE)
     assert (ran.code, ran.conclusion["kind"], ran.culprit) == (11, "ends-agree", None)
+    built_anew(bisector, ran, tree.base, ids[-1])
     asked = bisector.start(tree.path, tree.base, ids[-1], *ONCE, *ASKED)
     assert (asked.code, asked.conclusion["because"]) == (11, "exec-sigtrap is STUCK at both ends")
 
@@ -24,6 +35,7 @@ def test_a_new_end_that_does_not_show_it_ends_with_12(tree: MiniTree, bisector: 
     ids = tree.story(3, 1)
     ran = bisector.start(tree.path, tree.base, ids[-1], *ONCE, *ASKED, "--new-outcome", "DUP(2)")
     assert (ran.code, ran.conclusion["kind"], ran.culprit) == (12, "new-end-does-not-show-it", None)
+    built_anew(bisector, ran, tree.base, ids[-1])
 
 
 def test_an_old_end_that_shows_it_already_ends_with_13(tree: MiniTree, bisector: Bisector) -> None:
@@ -60,6 +72,61 @@ def test_an_end_that_makes_no_kernel_ends_with_2(end: str, tree: MiniTree, bisec
     ran = bisector.start(tree.path, *ends, *ONCE)
     assert (ran.code, ran.conclusion["kind"], ran.culprit) == (2, "ends-unfit", None)
     assert f"the {end} end makes no kernel" in ran.conclusion["because"]
+    built_anew(bisector, ran, broken)
+
+
+def test_objects_that_an_end_spoils_for_the_other_do_not_make_an_answer(tree: MiniTree, bisector: Bisector) -> None:
+    makefile = tree.files(tree.base)["Makefile"]
+    rule = "hostile: $(boot)/Image System.map\n\t{}\nImage: hostile\n"
+    ends = []
+    for recipe, word in (
+        ("mkdir -p left", "STUCK"),
+        ("test ! -d left || { echo 'error: left is there'; exit 1; }", "OK"),
+    ):
+        files = {"Makefile": makefile.replace("\nclean:", f"\n{rule.format(recipe)}clean:")}
+        ends.append(tree.commit("mini: an end", files=files, hits={"exec-sigtrap": word}))
+    ran = bisector.start(tree.path, *ends, *ONCE)
+    assert (ran.code, ran.culprit if ran.code == 0 else None) == (20, None)
+    assert "built from nothing is not the kernel that was built before" in ran.err
+
+
+def test_an_answer_without_a_commit_is_made_sure_of_once_also_when_it_is_resumed(
+    tree: MiniTree, bisector: Bisector
+) -> None:
+    ids = tree.story(3, 1, new="STUCK")
+    bisector.start(tree.path, tree.base, ids[-1], *ONCE)
+    path = bisector.sessions[0] / "journal.jsonl"
+    lines = path.read_bytes().splitlines(keepends=True)
+    # Without the answer, and without the last boot too.
+    for cut in (1, 2):
+        path.write_bytes(b"".join(lines[:-cut]))
+        assert bisector("resume").code == 11
+        assert [line["event"] for line in bisector.journal].count("step") == 4
+
+
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [
+        ("git~1", "invalid path 'git~1/config'"),
+        (".git", "invalid path '.git/config'"),
+        ("n" * 300, "file name too long"),
+    ],
+)
+def test_a_commit_that_no_git_checks_out_is_untestable(
+    name: str, why: str, tree: MiniTree, bisector: Bisector
+) -> None:
+    ids = tree.story(2, 1)
+    blob = tree.git("hash-object", "-w", "--stdin", stdin=b"[core]\n").strip()
+    inner = tree.git("mktree", stdin=f"100644 blob {blob}\tconfig\n".encode()).strip()
+    entries = tree.git("ls-tree", ids[0]) + f"040000 tree {inner}\t{name}\n"
+    made = tree.git("mktree", stdin=entries.encode()).strip()
+    raw = re.sub(r"^tree \w+", f"tree {made}", tree.git("cat-file", "commit", ids[0]))
+    odd = tree.git("hash-object", "-t", "commit", "-w", "--stdin", stdin=raw.encode()).strip()
+    ran = bisector("test", "--json", "--repo", tree.path, odd, ids[1])
+    assert ran.code == 0, ran.err
+    strange, sound = ran.lines[-1]["steps"]
+    assert strange["because"] == f"git does not check it out: {why}"
+    assert sound["because"] == "boot and probe complete"
 
 
 def test_an_end_that_never_reaches_the_scenario_ends_with_2(tree: MiniTree, bisector: Bisector) -> None:

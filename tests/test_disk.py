@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from bisector.errors import HostError
-from bisector.host import disk
+from bisector.host import disk, sandbox
 
 NOBODY = 65534
 
@@ -67,6 +67,20 @@ def test_directories_that_are_closed_to_their_owner_are_removed(place: Path) -> 
 
     assert as_a_user(left_and_removed) == 0
     assert list(place.iterdir()) == []
+
+
+def test_what_a_build_closed_to_us_is_odd(place: Path) -> None:
+    def left() -> None:
+        (place / "file").write_text("x")
+        (place / "file").chmod(0)
+        (place / "inside").mkdir()
+        (place / "inside" / "file").write_text("x")
+        (place / "inside").chmod(0)
+        assert sandbox.odd(place, "file", 9) == "and it cannot be read"
+        assert sandbox.odd(place, "inside/file", 9) == "and it cannot be looked at"
+        assert sandbox.odd(place, "none/file", 9) == ""
+
+    assert as_a_user(left) == 0
 
 
 def test_what_cannot_be_removed_is_our_machine_s_failure(place: Path) -> None:

@@ -208,7 +208,7 @@ def test_a_line_for_which_there_is_no_room_leaves_no_half_of_it(book: Journal, r
 
 def test_a_line_that_is_too_long_is_not_written(book: Journal) -> None:
     before = path_of(book).read_bytes()
-    with pytest.raises(HostError, match="a line of 17 MiB is too long"):
+    with pytest.raises(HostError, match=r"a line of \d+ MiB is too long"):
         book.append(events.Tested(step=samples.broken(samples.commit("7"), "x" * (17 << 20))))
     assert path_of(book).read_bytes() == before
     assert journal.read(book.session.directory) == book.session

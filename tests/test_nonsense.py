@@ -1,5 +1,6 @@
 """What does a clumsy person, or a hostile file, get out of the command line?  One sentence, and nothing changed."""
 
+import json
 import os
 import subprocess
 from collections.abc import Callable
@@ -263,6 +264,81 @@ def test_what_is_readable_of_a_damaged_journal_is_kept(bisector: Bisector) -> No
     assert len(bisector("log", "--json").lines) == 14
     assert bisector("resume", "--json").culprit == samples.CULPRIT.id
     assert path.read_bytes() == raw
+
+
+@pytest.mark.parametrize(
+    ("sound", "strange"),
+    [
+        (b'"end_boots":2', b'"end_boots":0'),
+        (b'"confirm_boots":3', b'"confirm_boots":-1'),
+        (b'"jobs":2', b'"jobs":0'),
+        (b'{"silence":20.5}', b'{"silense":20.5}'),
+        (b'{"silence":20.5}', b'{"silence":-20.5}'),
+        (b'"new_outcome":"OK"', b'"new_outcome":"fine"'),
+        (b'"accel":"tcg"', b'"accel":"tcg -S"'),
+        (b'"cross_compile":"aarch64-linux-gnu-"', b'"cross_compile":"$(shell touch x)"'),
+        (b'"repo":"/srv/linux"', b'"repo":"/srv/\\u0000"'),
+    ],
+)
+def test_a_session_s_settings_are_believed_only_if_bisector_could_have_written_them(
+    sound: bytes, strange: bytes, bisector: Bisector
+) -> None:
+    assert sound in FIRST
+    kept(bisector, GOOD.replace(sound, strange, 1))
+    for command in ("report", "status", "resume"):
+        ran = bisector(command, "--json")
+        assert ran.code == 2
+        assert "line 1 cannot be read" in ran.lines[-1]["message"]
+
+
+def test_another_directory_for_ccache_than_bisector_s_own_is_refused(
+    tree: MiniTree, bisector: Bisector, tmp_path: Path
+) -> None:
+    [new] = tree.story(1, 0)
+    assert bisector.start(tree.path, tree.base, new, *ONCE).code == 0
+    path = bisector.sessions[0] / journal.NAME
+    first = path.read_bytes().split(b"\n")[0]
+    begun = json.loads(first)
+    begun["settings"]["ccache"] = str(tmp_path)
+    path.write_bytes(json.dumps(begun).encode() + b"\n")
+    ran = bisector("resume", "--json")
+    assert (ran.code, sorted(tmp_path.glob("*.*"))) == (2, [])
+    assert "keeps ccache's objects in" in ran.lines[-1]["message"]
+
+
+# -- the state directory ---------------------------------------------------------------------------------
+
+
+def test_what_is_kept_is_for_its_user_only(tree: MiniTree, bisector: Bisector) -> None:
+    [new] = tree.story(1, 0)
+    (bisector.state / "sessions").mkdir(parents=True, mode=0o755)
+    assert bisector.start(tree.path, tree.base, new, *ONCE).code == 0
+    for place in (bisector.state / name for name in ("sessions", "tests", "workspaces")):
+        assert (place.stat().st_mode & 0o7777, place.stat().st_uid) == (0o700, os.geteuid())
+
+
+@pytest.mark.parametrize("name", ["sessions", "tests", "workspaces"])
+@pytest.mark.parametrize("how", ["a link", "a dead link", "a file", "another user's"])
+def test_what_is_no_directory_of_one_s_own_is_refused(
+    name: str, how: str, tree: MiniTree, bisector: Bisector, tmp_path: Path
+) -> None:
+    place, other = bisector.state / name, tmp_path / "other"
+    bisector.state.mkdir()
+    other.mkdir(mode=0o755)
+    if how == "a file":
+        place.write_text("x")
+    elif how == "another user's" and os.geteuid() == 0:
+        place.mkdir()
+        os.chown(place, 65534, 65534)
+    else:
+        place.symlink_to(tmp_path / "none" if how == "a dead link" else other)
+    [new] = tree.story(1, 0)
+    ran = bisector.start(tree.path, tree.base, new)
+    assert (ran.code, "is no directory of yours" in ran.err) == (2, True)
+    assert (other.stat().st_mode & 0o777, list(other.iterdir())) == (0o755, [])
+
+
+# -- journals, side by side --------------------------------------------------------------------------------
 
 
 def test_one_journal_that_cannot_be_shown_hides_no_other_from_the_list(bisector: Bisector) -> None:

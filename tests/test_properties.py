@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from bisector import buildlog, config, events, frames, journal, kconfig, probe, verdict
+from bisector import api, buildlog, config, events, frames, journal, kconfig, probe, verdict
 from bisector.errors import HostError, UserError
 from bisector.model import WORDS, Ending, Observation, Outcome, Question, Transcript, Verdict
 from bisector.report import harmless
@@ -265,6 +265,31 @@ def test_a_journal_line_is_read_or_refused_however_it_was_damaged(line: bytes, a
     damaged = line[:at] + put + line[at + cut :]
     with suppress(events.Unreadable):
         assert events.decode(events.encode(events.decode(damaged))) == events.decode(damaged)
+
+
+STRANGE = st.one_of(
+    st.none(), st.booleans(), st.integers(-2, 1 << 70), st.text(max_size=9), st.just({"silense": 1}), st.just("\0"),
+    st.dictionaries(st.sampled_from(["silence", "total", "output", "host"]), st.floats(), max_size=3), st.just("$(x)")
+)  # fmt: skip
+
+
+@tried
+@given(STRANGE, st.integers(0, 99), st.integers(0, 3000), st.integers(0, 4), st.binary(max_size=4), st.booleans())
+def test_a_session_that_began_under_strange_settings_is_reported_or_refused(
+    strange: object, which: int, at: int, cut: int, put: bytes, whole: bool
+) -> None:
+    line = SAMPLES[0]
+    if whole:
+        begun = json.loads(line)
+        begun["settings"][sorted(begun["settings"])[which % len(begun["settings"])]] = strange
+        line = json.dumps(begun).encode()
+    else:
+        line = line[:at] + put + line[at + cut :]
+    with suppress(events.Unreadable, UserError):
+        started = events.decode(line)
+        assert isinstance(started, events.Started)
+        assert min(started.settings.end_boots, started.settings.confirm_boots, started.settings.jobs) >= 1
+        api.report(samples.session(*samples.found(), begun=started))
 
 
 @few

@@ -6,8 +6,10 @@ import json
 import unicodedata
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import click.testing
+import msgspec
 import pytest
 from markdown_it import MarkdownIt
 
@@ -112,6 +114,50 @@ def written(state: Path, said: str) -> None:
     book = journal.create(state / "sessions" / begun.session, begun)
     for event in samples.found(samples.commit("c", said, "b" * 40), samples.commit("b", said), line=said):
         book.append(event)
+
+
+def poisoned(event: events.Recorded, said: str) -> bytes:
+    """Return the event's line with this text in the place of every string that may be any text."""
+    whole = json.loads(events.encode(event))
+
+    def put(place: Any) -> None:
+        for key, value in list(place.items() if isinstance(place, dict) else enumerate(place)):
+            if isinstance(value, dict | list):
+                put(value)
+            elif isinstance(value, str):
+                place[key] = said
+                try:
+                    events.decode(json.dumps(whole).encode())
+                except events.Unreadable:
+                    place[key] = value
+
+    put(whole)
+    return json.dumps(whole).encode()
+
+
+@pytest.mark.parametrize("ended", [True, False])
+def test_no_reading_command_lets_any_string_of_a_journal_act(tmp_path: Path, ended: bool) -> None:
+    said = "/\x1b[31m\u202e\x9b\nForged: yes"
+    place = tmp_path / "sessions" / "20240102-\x1b[31m-abc"
+    place.mkdir(parents=True)
+    begun = msgspec.structs.replace(samples.started(), at=samples.DATE)
+    stopped = (*samples.found()[:-1], samples.STOPPED)
+    lines = [poisoned(event, said) for event in (begun, *(samples.found() if ended else stopped))]
+    # The architecture chooses a row of a table, and another is refused as a whole.
+    lines[0] = json.dumps(with_arch(json.loads(lines[0]))).encode()
+    (place / journal.NAME).write_bytes(b"\n".join(lines) + b"\n")
+    for command in COMMANDS:
+        words = [*command.split(), "--state", str(tmp_path)]
+        done = click.testing.CliRunner().invoke(cli, words, standalone_mode=False)
+        assert done.exception is None, command
+        assert "\\x1b" in done.output
+        assert acts(done.output) == set(), command
+        assert not [line for line in done.output.splitlines() if line.startswith("Forged")], command
+
+
+def with_arch(begun: Any) -> Any:
+    begun["settings"] |= {"arch": "arm64", "fragment": ""}
+    return begun
 
 
 COMMANDS = [

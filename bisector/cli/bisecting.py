@@ -75,7 +75,7 @@ def _ended(session: Session, conclusion: Conclusion, printer: Printer) -> int:
     }
     for name, words in kept.items():
         disk.write(session.directory / name, words)
-    print(f"Reports: {session.directory}/report.txt, .md, .json", file=printer.people)
+    print(harmless.line(f"Reports: {session.directory}/report.txt, .md, .json"), file=printer.people)
     print(f"\n{harmless.line(headline(made))}.", file=printer.people)
     return CODES[conclusion.kind]
 

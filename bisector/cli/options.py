@@ -16,16 +16,13 @@ import platformdirs
 from bisector import config, opening
 from bisector.arches import architecture
 from bisector.errors import UserError
-from bisector.events import Settings
+from bisector.events import PLAIN, Settings
 from bisector.evidence import limits
 from bisector.host import sandbox
 from bisector.model import Limits, Outcome, Verdict
 from bisector.verdict import NAMES
 
 F = TypeVar("F", bound=Callable[..., Any])
-
-# Words that go to make and QEMU as they are; make would run a $(shell ...) in them.
-_PLAIN = {"cross_compile": r"[\w./+-]*", "llvm": r"[\w./+-]*", "cpu": r"[\w.,=+-]*"}
 
 
 def _load(context: click.Context, _: click.Parameter, path: Path | None) -> None:
@@ -133,7 +130,7 @@ def settings(options: dict[str, Any], **asked: Any) -> Settings:
     arch = architecture(options["arch"])
     repo = Path(options["repo"]).absolute()
     _require_storable(str(repo), "--repo")
-    for name, shape in _PLAIN.items():
+    for name, shape in PLAIN.items():
         if not re.fullmatch(shape, options[name] or "", re.ASCII):
             raise UserError(
                 f"--{name.replace('_', '-')} {options[name]!r} has signs that no such word has",
@@ -142,23 +139,26 @@ def settings(options: dict[str, Any], **asked: Any) -> Settings:
     sandboxed = sandbox.chosen(options["sandbox"])
     memory = options["build_memory"]
     known = {"scenario": None, "old_outcome": None, "new_outcome": None, "end_boots": 1, "confirm_boots": 1}
-    return Settings(
-        repo=str(repo),
-        arch=arch.name,
-        cross_compile=options["cross_compile"] if options["cross_compile"] is not None else arch.cross_compile,
-        llvm=options["llvm"],
-        jobs=options["jobs"] or os.cpu_count() or 1,
-        ccache=opening.ccache(options["ccache"], sandboxed),
-        accel=options["accel"],
-        cpu=options["cpu"],
-        limits=_limits(options),
-        on=table(options["on"]),
-        fragment=opening.fragment(options["fragment"]),
-        sandbox=sandboxed,
-        build_memory=int(memory * (1 << 30)) if memory is not None else opening.memory(),
-        build_disk=int(options["build_disk"] * (1 << 30)),
-        **(known | asked),
-    )
+    try:
+        return Settings(
+            repo=str(repo),
+            arch=arch.name,
+            cross_compile=options["cross_compile"] if options["cross_compile"] is not None else arch.cross_compile,
+            llvm=options["llvm"],
+            jobs=options["jobs"] or os.cpu_count() or 1,
+            ccache=opening.ccache(options["ccache"], sandboxed),
+            accel=options["accel"],
+            cpu=options["cpu"],
+            limits=_limits(options),
+            on=table(options["on"]),
+            fragment=opening.fragment(options["fragment"]),
+            sandbox=sandboxed,
+            build_memory=int(memory * (1 << 30)) if memory is not None else opening.memory(),
+            build_disk=int(options["build_disk"] * (1 << 30)),
+            **(known | asked),
+        )
+    except ValueError as error:
+        raise UserError(str(error), "bisector start --help says what each option takes") from error
 
 
 def _limits(options: dict[str, Any]) -> dict[str, float]:

@@ -67,7 +67,7 @@ def status(as_json: bool, state: Path | None, session: str | None) -> int:
             )
         )
         return 0
-    print(f"{found.name}: {made.state}, {len(found.steps)} steps, last at {found.last}")
+    print(harmless.line(f"{found.name}: {made.state}, {len(found.steps)} steps, last at {found.last}"))
     if found.question is not None:
         asked = found.question
         print(harmless.line(f"question: {asked.scenario}: old is {asked.old}, new is {asked.new}"))
@@ -75,7 +75,7 @@ def status(as_json: bool, state: Path | None, session: str | None) -> int:
         print(f"journal: lines {', '.join(map(str, found.spoiled))} cannot be read and are left out")
     print(harmless.line(headline(made)))
     if made.state != "finished":
-        print(f"To go on: bisector resume {found.name}")
+        print(harmless.line(f"To go on: bisector resume {found.name}"))
     return 0
 
 

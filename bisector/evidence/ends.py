@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bisector.model import Conclusion, Kind, Observation, Outcome, Question, Verdict
+from bisector.evidence import confirm
+from bisector.model import Commit, Conclusion, Kind, Observation, Outcome, Question, Step, Verdict
 from bisector.scenarios import SCENARIOS
 from bisector.verdict import NOT_MEASURED, Table, name
 
@@ -117,3 +118,23 @@ def _nothing_to_ask(old: Boots, new: Boots, candidates: Sequence[str]) -> Conclu
 
 def _either(seen: Sequence[Outcome]) -> str:
     return " or ".join(str(outcome) for outcome in seen)
+
+
+def merge_base(base: Commit, steps: Sequence[Step]) -> Conclusion | None:
+    """Return the answer that a merge base's boots give, None if all are old: the search then begins at it."""
+    if len({step.verdict for step in steps}) > 1:
+        why = f"the merge base {base.short} did not read the same in every boot: {confirm.counts(steps)}"
+        return Conclusion(Kind.BELOW_CONFIDENCE, why)
+    match steps[0].verdict:
+        case Verdict.NEW:
+            return Conclusion(
+                Kind.MERGE_BASE_SHOWS_IT,
+                f"the merge base {base.short} shows it: {steps[0].because}; it was changed on the old end's side",
+            )
+        case Verdict.OLD:
+            return None
+    return Conclusion(
+        Kind.ENDS_UNFIT,
+        f"the merge base {base.short} cannot be tested ({steps[0].because}); "
+        "choose an old end in the new one's history",
+    )

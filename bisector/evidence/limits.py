@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 
 from bisector.model import Limits, Spans
 
@@ -37,7 +37,9 @@ def measured(boots: Sequence[Spans], given: Mapping[str, float]) -> Limits:
 
 
 def with_given(limits: Limits, given: Mapping[str, float]) -> Limits:
-    """Return the limits with a person's own in their places. Raises ValueError for one that is not above zero."""
+    """Return the limits with a person's own in their places. Raises ValueError for what is none."""
+    if strange := given.keys() - {field.name for field in fields(limits)}:
+        raise ValueError(f"there is no limit {min(strange)!r}")
     seconds: dict[str, float] = {name: value for name, value in given.items() if name != "output"}
     bounded = replace(limits, output=int(given.get("output", limits.output)))
     return replace(bounded, **seconds)  # type: ignore[arg-type]  # each of these fields is a float

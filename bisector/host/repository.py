@@ -82,7 +82,7 @@ GitFailed = git.GitCommandError
 
 
 class _Git(git.Git):
-    """The git program in a directory whose `$WHO` is a name, and does not lead to another repository by a variable."""
+    """The git program in a directory whose `$WHO` is a name: no variable leads to another repository."""
 
     def __init__(self, working_dir: str | os.PathLike[str] | None = None) -> None:
         super().__init__()

@@ -7,6 +7,7 @@ that they have outside: so kernels come out the same, bit for bit, with and with
 
 from __future__ import annotations
 
+import errno
 import os
 import pwd
 import shutil
@@ -130,12 +131,15 @@ def odd(root: Path, name: str, most: int) -> str:
         path = path / part
         try:
             found = path.lstat()
-        except OSError:
-            return ""
+        except OSError as error:
+            gone = error.errno in (errno.ENOENT, errno.ENOTDIR)
+            return "" if gone else "and it cannot be looked at"
         if stat.S_ISLNK(found.st_mode):
             return f"and {path.relative_to(root)} is a link"
     if not stat.S_ISREG(found.st_mode):
         return "and it is no plain file"
+    if not os.access(path, os.R_OK):
+        return "and it cannot be read"
     return f"and it has more than {most >> 20} MiB" if found.st_size > most else ""
 
 

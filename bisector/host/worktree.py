@@ -20,6 +20,7 @@ from bisector.host.repository import GitFailed, Repository, failing_as_ours
 from bisector.model import Commit, Verdict
 
 _MARK = re.compile(r"^# (old|new|skip): \[([0-9a-f]{40,64})\]", re.MULTILINE)
+_INVALID = re.compile(r"^\s*(?:stderr: ')?error: (invalid path '.*?')'?$", re.MULTILINE)
 _MARKS = {"old": Verdict.OLD, "new": Verdict.NEW, "skip": Verdict.UNTESTABLE}
 TERMS = ("--term-old=old", "--term-new=new")
 _BORROWED = "objects/info/alternates"
@@ -72,15 +73,35 @@ class Worktree(Repository):
         for lock in Path(self._repo.git_dir).rglob("*.lock"):
             lock.unlink(missing_ok=True)
 
-    def check_out(self, commit: Commit) -> None:
-        """Make this worktree's tracked files those of the commit, whatever a killed checkout left of them."""
+    def check_out(self, commit: Commit) -> str:
+        """Make this worktree's tracked files those of the commit, whatever a killed checkout left of them.
+
+        Return why there is no such worktree for this commit, whoever asks, "" if there is.
+        """
         with failing_as_ours():
             names = self._names(r"^filter\.")
             off = gitconfig.without_filters(names)
-            self._git("checkout", "--quiet", "--force", "--detach", commit.id, config=off)
+            try:
+                self._git("checkout", "--quiet", "--force", "--detach", commit.id, config=off)
+            except GitFailed as error:
+                if why := self._never(commit, str(error.stderr)):
+                    return why
+                raise
             there = self._git("rev-parse", "--verify", "HEAD")
         if there != commit.id:
             raise HostError(f"git checked out {there[:12]} instead of {commit.short}")
+        return ""
+
+    def _never(self, commit: Commit, stderr: str) -> str:
+        """Say what of the commit no git checks out (`.git/config`), or no file system takes; "" if it is neither."""
+        if found := _INVALID.search(stderr):
+            return found[1][:200]
+        if "File name too long" in stderr:
+            names = self._git("ls-tree", "-rz", "--name-only", commit.id).replace("\0", "/").split("/")
+            # In bytes; what is no UTF-8 is told by four characters a byte, and so is not counted short.
+            if any(len(name.encode()) > 255 for name in names):
+                return "file name too long"
+        return ""
 
     def _names(self, pattern: str) -> list[str]:
         """Return the names of the settings that fit, whoever made them."""
