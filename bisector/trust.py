@@ -84,3 +84,11 @@ def emptied(objects: Path) -> None:
     disk.discard(objects)
     with disk.writing(objects):
         objects.mkdir(parents=True)
+
+
+def begin_anew(objects: Path) -> None:
+    """Make the object directory as `prepare` leaves an empty one."""
+    stamp = objects / MADE_BY
+    maker = stamp.read_bytes() if stamp.exists() else b""
+    emptied(objects)
+    disk.write(stamp, maker)

@@ -6,6 +6,7 @@
 | the state directory turns read-only | 20, resume when it can be written |
 | fsync reports an error | 20, the event is not in the journal, resume |
 | git, make, the compiler or QEMU goes missing | 20, `bisector doctor`, resume |
+| a compiler is killed where Kconfig asks it, and an option is off; objcopy writes nothing | built again |
 | a compiler is killed, or refused memory | built again from nothing; still so: 20, resume |
 | QEMU dies in mid-boot | booted again; still so: 20, resume |
 | QEMU answers nothing | 20, never a silent kernel |
@@ -312,6 +313,35 @@ def test_a_compiler_without_memory(instead: str, fault: Fault) -> None:
     ran = fault.start()
     assert ran.err.count("trying again") == 2
     fault.mended(ran, "a compiler was killed or ran out of memory")
+
+
+@pytest.mark.parametrize(
+    ("program", "instead", "why"),
+    [
+        (
+            "awk",
+            # Kconfig's second call, which completes our options.
+            'case "$*" in *.config) rm {0}; REAL "$@" | sed "s/^\\(CONFIG_PERF_EVENTS\\)=.*/# \\1 is not set/"'
+            ';; *) exec REAL "$@";; esac',
+            "make failed (CONFIG_PERF_EVENTS vanished",
+        ),
+        (
+            "aarch64-linux-gnu-objcopy",
+            "rm {0}; exit 0",
+            "make failed (make succeeded, but there is no arch/arm64/boot",
+        ),
+    ],
+    ids=["an option", "the image"],
+)
+def test_what_is_missing_once_only_is_not_the_commit_s_fault(
+    program: str, instead: str, why: str, fault: Fault
+) -> None:
+    fault.wrap(program, instead=instead.format(fault.flag))
+    ran = fault.start()
+    assert (ran.code, ran.culprit) == (0, fault.ids[FLIP]), ran.err
+    assert ran.err.count("trying again") == 1, ran.err
+    assert why in ran.err
+    fault.sound()
 
 
 @pytest.mark.parametrize("number", ["KILL", "TERM", "SEGV"])

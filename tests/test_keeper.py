@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from bisector.host import process, sandbox
+from bisector.host import keeper, process, sandbox
 from tests.test_host import alive
 
 # Its own session, and its parent gone: no process group and no parent leads to it.
@@ -77,7 +77,7 @@ def test_nothing_outlives_whoever_of_the_chain_is_killed(tmp_path: Path, walled:
         killed = "us"
     code = f"""
 import os, pathlib
-from bisector.host import process, sandbox
+from bisector.host import keeper, process, sandbox
 process.run(["sh", "-c", "{daemon} sleep {mark} & echo > {tmp_path}/began; wait; : {mark}"], env=dict(os.environ),
             log=pathlib.Path({str(tmp_path / "log")!r}), seconds=50, walls={walls})
 """
@@ -161,3 +161,19 @@ def test_a_word_of_the_keeper_s_cannot_be_forged_by_the_command(tmp_path: Path) 
     forge = 'for n in 3 4 5 6 7 8 9; do eval "echo started more than 1 processes >&$n"; done 2> /dev/null; exit 4'
     done = run(tmp_path, forge, walled=False)
     assert (done.code, done.excess) == (4, "")
+
+
+@pytest.mark.parametrize(
+    ("bounds", "script"),
+    [(("0", "0", str(1 << 80)), "true"), (("3", "0", "0"), "for i in 1 2 3 4 5; do sleep {mark} & done; wait")],
+    ids=["before anything is started", "when the broken bound cannot be said"],
+)
+def test_a_keeper_that_fails_is_not_taken_for_its_command(bounds: tuple[str, ...], script: str) -> None:
+    mark = f"33.{os.getpid()}"
+    with open("/dev/full", "w") as full:
+        words = [str(os.getpid()), str(full.fileno()), "0", *bounds, "/tmp", "sh", "-c", script.format(mark=mark)]
+        ran = subprocess.run(
+            [sys.executable, "-I", "-S", keeper.__file__, *words], pass_fds=(full.fileno(),), check=False, timeout=30
+        )
+    assert ran.returncode == 126
+    assert none_left(mark, 0)

@@ -20,6 +20,7 @@ import resource
 import signal
 import sys
 import time
+import traceback
 from contextlib import suppress
 
 PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36
@@ -31,6 +32,8 @@ GRACE = 1.0
 HOPELESS = 30.0
 # More files than this are a flood too. A build of all of Linux's modules leaves some 150,000.
 FILES = 1_000_000
+# The exit code of a keeper that failed itself: make's own are 0, 1 and 2.
+FAILED = 126
 ASKED = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 WAKING = (*ASKED, signal.SIGCHLD)
 PAGE = os.sysconf("SC_PAGE_SIZE")
@@ -232,5 +235,15 @@ def main(words: list[str]) -> int:
     return code
 
 
+def kept(words: list[str]) -> int:
+    """Run the command; return FAILED, with nothing left of it, where we fail: 1 would be the command's word."""
+    try:
+        return main(words)
+    except BaseException:
+        traceback.print_exc()
+        end(0, FAILED, 0, gently=False)
+        return FAILED
+
+
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(kept(sys.argv[1:]))
