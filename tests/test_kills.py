@@ -214,13 +214,17 @@ def test_a_finished_or_another_session_is_not_gone_on_with(watched: Watched) -> 
     watched.process.kill()
     watched.process.wait()
     words = line(watched.tree, watched.ids)
-    others = [("start", *words, "--new-session"), ("start", *words, "--scenario", "exec-sigtrap")]
+    others = [
+        ("start", *words, "--new-session"),
+        ("start", *words, "--scenario", "exec-sigtrap"),
+        ("start", *words, "--jobs", "1"),
+    ]
     for number, other in enumerate(others, 2):
         ran = watched.bisector(other[0], "--json", *other[1:])
         assert (ran.code, ran.culprit) == (0, watched.ids[FLIP])
         assert len(watched.bisector.sessions) == number
     assert watched.bisector("start", "--json", *words, "--scenario", "exec-sigtrap").code == 0
-    assert len(watched.bisector.sessions) == 4
+    assert len(watched.bisector.sessions) == 5
 
 
 def test_a_session_that_is_at_work_is_not_begun_again(watched: Watched) -> None:

@@ -83,6 +83,20 @@ def test_a_session_that_was_killed_before_its_report_was_kept_is_gone_on_with(tm
     assert found.conclusion == samples.FOUND
 
 
+def test_what_the_machine_decides_is_no_other_start(tmp_path: Path) -> None:
+    begun = begin(tmp_path, NAMES[0])
+    other = replace(begun.settings, jobs=64, build_memory=1 << 40, ccache="/elsewhere", sandbox="none: out of memory")
+    found = sessions.unfinished(tmp_path, msgspec.structs.replace(begun, settings=other), list[str]().append)
+    assert found is not None
+    assert found.started.settings == begun.settings
+
+
+def test_what_a_person_said_of_it_is_another_start(tmp_path: Path) -> None:
+    begun = begin(tmp_path, NAMES[0])
+    wanted = msgspec.structs.replace(begun, settings=replace(begun.settings, jobs=1, given={"jobs": "1"}))
+    assert sessions.unfinished(tmp_path, wanted, list[str]().append) is None
+
+
 @pytest.mark.parametrize("change", ["old", "new", "settings"])
 def test_another_start_finds_none(change: str, tmp_path: Path) -> None:
     begun = begin(tmp_path, NAMES[0])
