@@ -138,7 +138,7 @@ def kernel(
             if failed is None and whole:
                 failed = _compiled(recipe, commit, tree, objects, log, on_object)
         if failed is None:
-            _require_no_skew(objects, log, begin)
+            _require_no_skew(objects, tree, log, begin)
         if failed is not None and failed.because.startswith((EXCESS, LACKING)):
             # make was killed in the middle of its work, and what it wrote may be the excess; or it saw nothing to do.
             trust.begin_anew(objects)
@@ -205,9 +205,10 @@ def _compiled(
     return None
 
 
-def _require_no_skew(objects: Path, log: Path, begin: int) -> None:
+def _require_no_skew(objects: Path, tree: Path, log: Path, begin: int) -> None:
     if buildlog.skewed(_lines(log, begin)):
         trust.emptied(objects)
+        trust.set_back(tree)
         raise HostError(
             "make found files that are newer than this machine's clock",
             "the objects were thrown away; set the clock, then resume",

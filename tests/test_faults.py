@@ -16,7 +16,7 @@
 | the worktree or its `.git` vanishes between steps | 20, resume makes it anew |
 | the objects vanish between steps | built from nothing |
 | the worktree or the objects vanish while make runs | built again; never a broken build |
-| the clock is set back an hour | the objects are thrown away |
+| the clock is set back an hour | the objects are thrown away, the sources are as old as now |
 | the objects are another compiler's | the objects are thrown away |
 | our machine lost power | worktree and objects are made anew |
 | a kept kernel is cut short | built again, never booted |
@@ -437,11 +437,12 @@ def test_a_directory_that_vanishes_while_make_runs_breaks_no_build(what: str, fa
 @pytest.mark.parametrize(
     ("after", "why"),
     [
-        ("find {0}/objects -exec touch -d '1 hour' {{}} +", "they are newer than this machine's clock"),
+        ("find {0}/objects {0}/tree -exec touch -d '1 hour' {{}} +", "they are newer than this machine's clock"),
+        ("find {0}/tree -exec touch -d '1 hour' {{}} +", ""),
         ("echo other | tee {0}/objects/.bisector-made-by", "another compiler made them"),
         ("rm -rf {0}/objects", ""),
     ],
-    ids=["the clock set back", "another compiler", "gone"],
+    ids=["the clock set back", "the clock set back, and only sources left", "another compiler", "gone"],
 )
 def test_objects_that_make_must_not_trust(after: str, why: str, fault: Fault) -> None:
     fault.wrap(QEMU, after=after.format(f"{fault.bisector.state}/workspaces/*/0"))
