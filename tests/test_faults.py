@@ -213,6 +213,18 @@ def test_a_full_disk_later_on(program: str, kilobytes: int, why: str, fault: Fau
     in_small_space(fault, mounts, fault.start(), why)
 
 
+def test_a_full_disk_while_git_searches_is_told_as_that(fault: Fault, mounts: Mounts) -> None:
+    searching = f'grep -q \'"event":"search"\' {fault.bisector.state}/sessions/*/journal.jsonl'
+    # Its copy of the configuration is what we write ourselves, and without it there is no room for one.
+    room = f"rm -f {fault.bisector.state}/workspaces/*/0/objects/tinyconfig.result"
+    configured = f'case "$*" in *tinyconfig) if {searching}; then {room}\n{full(fault, 0)}\nfi;; esac'
+    fault.wrap("make", after=configured)
+    ran = fault.start()
+    assert "trying again" not in ran.err
+    assert "git bisect run" not in ran.lines[-1]["message"]
+    in_small_space(fault, mounts, ran, "No space left on device")
+
+
 def test_a_full_disk_at_the_report_comes_after_the_answer(fault: Fault, mounts: Mounts) -> None:
     # The last boot of all is the parent's, after the culprit's.
     confirming = f"grep -q '\"culprit\"' {fault.bisector.state}/sessions/*/journal.jsonl"
