@@ -23,7 +23,7 @@ def home(state: Path) -> Path:
 def names(state: Path) -> list[str]:
     """Return all sessions' names, the newest last."""
     place = home(state)
-    return sorted(path.parent.name for path in place.glob(f"*/{journal.NAME}")) if place.is_dir() else []
+    return sorted(path.parent.name for path in place.glob(f"[!.]*/{journal.NAME}")) if place.is_dir() else []
 
 
 def read(state: Path, prefix: str | None) -> Session:

@@ -251,11 +251,13 @@ def test_a_state_directory_that_was_never_writable(fault: Fault, mounts: Mounts)
     assert "Read-only file system" in ran.lines[-1]["message"]
 
 
-def test_an_fsync_that_fails_leaves_the_event_out(fault: Fault) -> None:
+def at_the_journals_fsync(fault: Fault, armed: Path, action: str) -> None:
+    """Let bisector do a line of C where it syncs its journal while a file exists."""
     source, library = fault.place / "fsync.c", fault.place / "fsync.so"
     source.write_text(
         """
         #include <errno.h>
+        #include <signal.h>
         #include <stdio.h>
         #include <string.h>
         #include <sys/syscall.h>
@@ -267,16 +269,33 @@ def test_an_fsync_that_fails_leaves_the_event_out(fault: Fault) -> None:
             ssize_t length = readlink(link, path, sizeof(path) - 1);
             path[length > 0 ? length : 0] = 0;
             if (access(FLAG, F_OK) == 0 && strstr(path, "journal.jsonl")) {
-                errno = EIO;
-                return -1;
+                ACTION
             }
             return syscall(SYS_fsync, fd);
         }
         """
     )
-    armed = fault.place / "armed"
-    subprocess.run(["gcc", "-shared", "-fPIC", f'-DFLAG="{armed}"', "-o", library, source], check=True)
+    words = ["-shared", "-fPIC", f'-DFLAG="{armed}"', f"-DACTION={action}"]
+    subprocess.run(["gcc", *words, "-o", library, source], check=True)
     fault.bisector.env["LD_PRELOAD"] = str(library)
+
+
+def test_a_signal_as_the_session_begins_leaves_one_that_is_gone_on_with(fault: Fault) -> None:
+    armed = fault.place / "armed"
+    at_the_journals_fsync(fault, armed, "unlink(FLAG); kill(getpid(), SIGTERM);")
+    armed.touch()
+    ran = fault.start()
+    assert ran.code == 130
+    [session] = fault.bisector.sessions
+    assert ran.err.endswith(
+        f"bisector resume --state {fault.bisector.state} {session.name} goes on where it stopped\n"
+    )
+    assert fault.bisector("resume").code == 0
+
+
+def test_an_fsync_that_fails_leaves_the_event_out(fault: Fault) -> None:
+    armed = fault.place / "armed"
+    at_the_journals_fsync(fault, armed, "errno = EIO; return -1;")
     fault.wrap(QEMU, after=f"touch {armed}")
     ran = fault.start()
     armed.unlink()
@@ -308,6 +327,15 @@ def test_a_program_that_goes_missing(program: str, fault: Fault) -> None:
     Path(f"{gone}.gone").rename(wrapper if program == QEMU else gone)
     assert len(ran.steps) == 1
     fault.mended(ran, program)
+
+
+def test_a_program_that_says_nothing_of_its_version(fault: Fault) -> None:
+    make = fault.place / "bin" / "make"
+    make.parent.mkdir()
+    make.write_text("#!/bin/sh\n")
+    make.chmod(0o755)
+    fault.bisector.env["PATH"] = f"{make.parent}:{os.environ['PATH']}"
+    fault.told(fault.start(), "make --version says nothing")
 
 
 def test_a_compiler_that_is_killed_is_tried_again_from_nothing(fault: Fault) -> None:

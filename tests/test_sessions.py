@@ -124,3 +124,13 @@ def test_with_another_program_it_is_left_alone_and_told(program: str, tmp_path: 
 def test_one_of_another_bisector_is_said_by_name(schema: int, age: str) -> None:
     begun = msgspec.structs.replace(samples.started(), schema=schema, bisector="9.8")
     assert f"was written by {age} bisector (9.8)" in sessions.changed(begun, VERSIONS)
+
+
+def test_a_session_that_was_killed_at_its_first_line_is_none_and_is_swept_away(tmp_path: Path) -> None:
+    begin(tmp_path, NAMES[0])
+    torn = sessions.home(tmp_path) / f".{NAMES[1]}.new"
+    torn.mkdir()
+    (torn / journal.NAME).write_text('{"event":"star')
+    assert sessions.read(tmp_path, None).name == NAMES[0]
+    with journal.choosing(sessions.home(tmp_path)):
+        assert [path.name for path in sessions.home(tmp_path).iterdir()] == [NAMES[0]]
