@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -142,7 +143,7 @@ def test_a_kill_while_git_s_commit_is_built(victim: tuple[str, ...], by_itself: 
     watched.pids("aarch64-linux-gnu-gcc", "-c")
     os.kill(watched.pids(*victim)[0] if victim else watched.process.pid, signal.SIGKILL)
     if not victim:
-        assert leftovers.running(30) == [] or watched.process.poll() == -9
+        assert leftovers.running(30) == []
     watched.flag.unlink()
     ends_right(watched, by_itself=by_itself)
 
@@ -273,14 +274,14 @@ def test_a_signal_ends_everything_at_once(number: signal.Signals, twice: bool, w
     watched.flag.touch()
     watched.until(lambda event: event.get("phase") == "building")
     watched.pids("aarch64-linux-gnu-gcc", "-c")
+    began = datetime.now(UTC)
     watched.process.send_signal(number)
     if twice:
         watched.process.send_signal(number)
-    began = time.monotonic()
     ran = watched.ended()
-    # Two seconds on an idle machine; the test machine may be busy.
     assert leftovers.running(8) == []
-    assert time.monotonic() - began < 10
+    # Two seconds on an idle machine, when all that it started has ended; the test machine may be busy.
+    assert (datetime.fromisoformat(watched.bisector.journal[-1]["at"]) - began).total_seconds() < 4
     goes_on(ran, watched.bisector)
     assert watched.bisector.journal[-1]["why"] == "interrupted"
     watched.flag.unlink()
