@@ -45,7 +45,7 @@ def run(tree: Worktree, answer: Answer, log: Path) -> None:
     # A pair, and not a path: nothing is left behind when we are killed, and nobody else can reach it.
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
     with ours, log.open("ab") as sink:
-        with theirs:
+        with theirs, process.starting():
             running = subprocess.Popen(
                 process.bound_to_us(["git", "bisect", "run", "sh", "-c", shell_line(theirs.fileno())]),
                 cwd=tree.path,
