@@ -48,7 +48,10 @@ def start(
         with journal.choosing(sessions.home(state)):
             # Two equal lines at the same moment: one looks, begins and holds; then the other looks.
             found = None if new_session else sessions.unfinished(state, started, warn)
-            book = Journal(found) if found else journal.create(sessions.home(state) / started.session, started)
+            with stopping.deferred():
+                # Both or none: from the moment at which it is there, that is how to go on.
+                book = Journal(found) if found else journal.create(sessions.home(state) / started.session, started)
+                _will_go_on(state, book.session)
             stack.enter_context(_held(book.session, state))
         if found:
             warn(f"going on with session {found.name}, which has no answer yet (--new-session begins another)")
@@ -69,8 +72,12 @@ def resume(session: Session, *, state: Path, emit: Emit, warn: Warn) -> Conclusi
 @contextmanager
 def _held(session: Session, state: Path) -> Iterator[None]:
     with journal.held(session.directory):
-        stopping.go_on_with(opening.to_go_on(state, f"resume {session.name}") + " goes on where it stopped")
+        _will_go_on(state, session)
         yield
+
+
+def _will_go_on(state: Path, session: Session) -> None:
+    stopping.go_on_with(opening.to_go_on(state, f"resume {session.name}") + " goes on where it stopped")
 
 
 def _work(

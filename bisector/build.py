@@ -7,12 +7,14 @@ the same image, bit for bit.
 
 from __future__ import annotations
 
+import functools
 import os
 import re
 import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Protocol
 
 from bisector import buildlog, kconfig, trust
 from bisector import keep as keeping
@@ -29,6 +31,8 @@ CONFIG_BYTES = 16 << 20
 CONFIG_SECONDS, BUILD_SECONDS = 600.0, 4 * 3600.0
 # How the reason of a build begins that used more than it may.
 EXCESS = "its build "
+# What stands in the reason of a build without an image, and behind the name of an option that was lost.
+LACKING, VANISHED = "make succeeded, but there is no ", " vanished (needed: "
 # What is read of a log: this much of its beginning and of its end, and of a longer line the same.
 LOG_BYTES, LINE = 2 << 20, 500
 # One object, as kbuild says it: "  CC      kernel/fork.o".
@@ -117,48 +121,75 @@ def kernel(
 ) -> Kernel | BrokenBuild:
     """Build the commit that is checked out in `tree`; keep image, System.map and .config below `into`.
 
-    A failure is the commit's only if it happens twice, with the same first error. `on_object` is told how
-    many objects were made so far; `clean` says that `objects` was empty, and is noted with the kernel. Raises
-    HostError if our machine failed.
+    A failure is the commit's only if it happens twice, with the same reason. `on_object` is told how many objects
+    were made so far; `clean` says that `objects` was empty, and is noted with the kernel. Raises HostError if our
+    machine failed.
     """
     log.unlink(missing_ok=True)
     if clean:
         recipe = recipe.from_nothing(objects)
-    first = _attempt(recipe, commit, tree, objects, log, on_object)
-    if first is not None and not first.because.startswith("CONFIG_"):
-        second = _attempt(recipe.with_jobs(1), commit, tree, objects, log, on_object)
-        if second != first:
-            trust.emptied(objects)
-            said = "nothing" if second is None else second.because
-            raise HostError(
-                f"make failed ({first.because}), and with one job it said: {said}", f"see {log}", transient=True
-            )
-    return first or _kept(recipe, commit, objects, into, clean)
+
+    def attempt(recipe: Recipe, *, whole: bool = True) -> BrokenBuild | None:
+        if recipe.ccache is not None:
+            # Somebody who empties his cache directory takes it away from the sandbox's words.
+            with disk.writing(Path(recipe.ccache)):
+                Path(recipe.ccache).mkdir(parents=True, exist_ok=True)
+        begin, began = log.stat().st_size if log.exists() else 0, time.time()
+        with trust.building(objects):
+            failed = _configured(recipe, commit, tree, objects, log)
+            if failed is None and whole:
+                failed = _compiled(recipe, commit, tree, objects, log, on_object)
+        if failed is None:
+            _require_no_skew(objects, tree, log, begin)
+        if failed is not None and failed.because.startswith((EXCESS, LACKING)):
+            # make was killed in the middle of its work, and what it wrote may be the excess; or it saw nothing to do.
+            trust.begin_anew(objects)
+            if (cache := recipe.shared_cache(objects)) is not None:
+                trust.without_later(cache, began)
+        return failed
+
+    failed = attempt(recipe)
+    if failed is not None:
+        failed = _settled(failed, functools.partial(attempt, recipe.with_jobs(1)), objects, log)
+    return failed or _kept(recipe, commit, objects, into, clean)
 
 
-def _attempt(
-    recipe: Recipe, commit: Commit, tree: Path, objects: Path, log: Path, on_object: Callable[[int], None]
-) -> BrokenBuild | None:
-    """Configure and make once; return why it failed, None if it did not."""
-    began = time.time()
-    with trust.building(objects):
-        failed = _configured_and_made(recipe, commit, tree, objects, log, on_object)
-    if failed is not None and failed.because.startswith(EXCESS):
-        trust.emptied(objects)  # make was killed in the middle of its work, and what it wrote may be the excess
-        if (cache := recipe.shared_cache(objects)) is not None:
-            trust.without_later(cache, began)
-    return failed
+class _Again(Protocol):
+    def __call__(self, *, whole: bool = True) -> BrokenBuild | None: ...
 
 
-def _configured_and_made(
-    recipe: Recipe, commit: Commit, tree: Path, objects: Path, log: Path, on_object: Callable[[int], None]
-) -> BrokenBuild | None:
-    begin = log.stat().st_size if log.exists() else 0
+def _settled(first: BrokenBuild, again: _Again, objects: Path, log: Path) -> BrokenBuild | None:
+    """Return why the commit makes no kernel, or None if it made one with fewer jobs where these broke a bound.
+
+    Of two files that fail, many jobs and one job may complain about another one first: a third attempt settles it.
+    A lost option is looked for once more, and nothing is compiled. Raises HostError if the attempts disagree.
+    """
+    second = again(whole=VANISHED not in first.because)
+    if second == first or (second is None and first.because.startswith(EXCESS)):
+        return second
+    if second is not None and second == (third := again()):
+        return third
+    trust.emptied(objects)
+    said = "nothing" if second is None else second.because
+    raise HostError(f"make failed ({first.because}), and with one job it said: {said}", f"see {log}", transient=True)
+
+
+def _configured(recipe: Recipe, commit: Commit, tree: Path, objects: Path, log: Path) -> BrokenBuild | None:
+    """Configure; return why that failed, or which option was lost.
+
+    Kconfig asks the compiler for what it can, and hears nothing of one that was killed: an option is then off.
+    """
     config = fresh_config(recipe, commit, tree, objects, log)
     if isinstance(config, BrokenBuild):
         return config
-    if (gone := kconfig.lost(recipe.options, config)) is not None:
-        return BrokenBuild(commit.id, f"{gone.name} vanished (needed: {gone.who})")
+    gone = kconfig.lost(recipe.options, config)
+    return BrokenBuild(commit.id, f"{gone.name}{VANISHED}{gone.who})") if gone is not None else None
+
+
+def _compiled(
+    recipe: Recipe, commit: Commit, tree: Path, objects: Path, log: Path, on_object: Callable[[int], None]
+) -> BrokenBuild | None:
+    """Make the image; return why that failed."""
     made = 0
 
     def count(line: str) -> None:
@@ -170,23 +201,30 @@ def _configured_and_made(
     failed = _made(recipe, commit, tree, objects, log, recipe.architecture.image, BUILD_SECONDS, count)
     if failed is not None:
         return failed
+    image, vmlinux = objects / recipe.architecture.image_path, objects / "vmlinux"
+    if not image.exists():
+        return BrokenBuild(commit.id, f"{LACKING}{recipe.architecture.image_path}")
+    if not vmlinux.exists() or elf.build_id(vmlinux) is None:
+        return BrokenBuild(commit.id, f"{LACKING}build id in vmlinux")
+    return None
+
+
+def _require_no_skew(objects: Path, tree: Path, log: Path, begin: int) -> None:
     if buildlog.skewed(_lines(log, begin)):
         trust.emptied(objects)
+        trust.set_back(tree)
         raise HostError(
             "make found files that are newer than this machine's clock",
             "the objects were thrown away; set the clock, then resume",
             transient=True,
         )
-    return None
 
 
-def _kept(recipe: Recipe, commit: Commit, objects: Path, into: Path, clean: bool) -> Kernel | BrokenBuild:
+def _kept(recipe: Recipe, commit: Commit, objects: Path, into: Path, clean: bool) -> Kernel:
     """Copy what make left to the session: the next build overwrites it."""
     image = objects / recipe.architecture.image_path
-    build_id = elf.build_id(objects / "vmlinux") if (objects / "vmlinux").exists() else None
-    if not image.exists() or build_id is None:
-        lacking = recipe.architecture.image_path if not image.exists() else "build id in vmlinux"
-        return BrokenBuild(commit.id, f"make succeeded, but there is no {lacking}")
+    build_id = elf.build_id(objects / "vmlinux")
+    assert build_id is not None
     kernel = Kernel(
         commit=commit.id,
         image=str(into / image.name),

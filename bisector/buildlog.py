@@ -7,52 +7,91 @@ from collections.abc import Sequence
 
 from bisector.errors import HostError
 
-# What a commit says by itself, whatever words it chooses.
-_SAID_BY_COMMIT = re.compile(r"#\s*(?:error|warning)\b")
+# What a commit says by itself, whatever words it chooses: clang tells an #error without that word. What a compiler
+# or assembler cannot do is a "fatal error" to it.
+_SAID_BY_COMMIT = re.compile(r"#\s*(?:error|warning)\b|^\S+:\d+(?::\d+)?: (?:[Ee]rror|[Ww]arning|note): ")
+# clang before 17 quotes source lines without a margin.
+_SOURCE = re.compile(r"\s.*(?:\"|/\*|;$)")
 
 
 # Characters of a line that are looked at; the longest that a compiler was seen to say has a third of it.
 LONGEST = 2000
 
 
+def _said(texts: str, *, after: str = "") -> re.Pattern[str]:
+    """Match a text as programs say it: behind the program's name, in quotes or brackets, or as a line's begin."""
+    return re.compile(rf"(?:^|: ['\"]?|\()(?:{texts}){after}")
+
+
 def _errno(texts: str) -> re.Pattern[str]:
-    """Match an errno's text as programs say it, at the end of a line: not a string in a quoted source line."""
-    return re.compile(rf"(?:: ['\"]?|\()(?:{texts})\W*$")
+    """Match an errno's text where a program's line ends with it, in perl's `die` and in Python's traceback."""
+    perl, python = r"\W*$| at \S+ line \d+\b", rf"|^\w+: \[Errno \d+\] (?:{texts})\b"
+    return re.compile(_said(texts, after=f"(?:{perl})").pattern + python)
 
 
 # What a log says when it was our machine and not the commit, whoever says it. Measured: the assembler quotes the
 # errno's text, awk puts it in brackets, gcc's driver says "Killed signal terminated program cc1" when the OOM
-# killer took cc1, make says "Killed" when it took make's own child. Too much here costs a stop that a person looks
-# at; too little would cost a wrong verdict.
+# killer took cc1, make says "Killed" when it took make's own child, and "Error 137" when a shell came back with it.
+# Too much here costs a stop that a person looks at; too little would cost a wrong verdict.
 _DOCTOR = "bisector doctor says what is missing"
-_HEADERS, _TOOL, _MEMORY = (
+_HEADERS, _TOOL, _MEMORY, _COMPILER = (
     "host headers are missing",
     "a build tool is missing",
     "a compiler was killed or ran out of memory",
+    "the compiler is not whole",
 )
+_FEWER = "use fewer --jobs, or free memory"
+_SIGNAL = "(?:Killed|Terminated|Bus error)"
+_ENDED = rf"{_SIGNAL}(?: \(core dumped\))?"
 _OURS: tuple[tuple[re.Pattern[str], str, str, bool], ...] = (
     (_errno("No space left on device"), "the disk is full", "make room, then resume", False),
     (_errno("Disk quota exceeded"), "the disk quota is used up", "make room, then resume", False),
     (_errno("Read-only file system"), "the file system is read-only", "", False),
-    (_errno("Input/output error|Stale file handle"), "the disk reports an input/output error", "", False),
+    # "I/O error" is all that dash says, also where the disk is full.
+    (
+        _errno("Input/output error|Stale file handle|I/O error"),
+        "the disk reports an input/output error",
+        "make room or mend the disk, then resume",
+        False,
+    ),
     (re.compile(r"Error during writing of the configuration"), "the configuration cannot be written", "", False),
     (
         re.compile(
-            r"(?:Killed|Terminated|Bus error) signal terminated|^Killed$|\] Killed$|\bKilled \(program|\[Killed\]"
-            r"|: Killed$|^\S*sh: .*\bKilled\b|\bout of memory\b|virtual memory exhausted|Cannot allocate memory"
-            r"|[Cc]annot fork|Resource temporarily unavailable|Too many open files",
+            rf"{_SIGNAL} signal terminated|terminated with signal (?:7|9|15)\b|\b{_SIGNAL} \(program"
+            rf"|^{_ENDED}$|\*\*\* \[.*\] {_ENDED}$|: {_ENDED}$|^\S*sh: .*\b{_ENDED}"
+            # 128 and the signal's number, as a shell has it.
+            r"|^make\S*: \*\*\* \[.*\] Error (?:135|137|143)$"
         ),
         _MEMORY,
-        "use fewer --jobs, or free memory",
+        _FEWER,
         True,
     ),
+    (
+        _said(
+            r"[Oo]ut of memory\b|(?:virtual )?memory exhausted|Cannot allocate memory|[Cc]annot fork"
+            r"|Resource temporarily unavailable|Too many open files|std::bad_alloc"
+        ),
+        _MEMORY,
+        _FEWER,
+        True,
+    ),
+    (re.compile(r"instance of 'std::bad_alloc'|^MemoryError\b"), _MEMORY, _FEWER, True),
+    # bubblewrap's own word: make was not even begun. A directory that was taken away is made again.
+    (re.compile(r"^bwrap: "), "the sandbox failed", "bisector doctor says whether it works", True),
     (re.compile(r": fatal error: (?:openssl|libelf|gelf)\S*: No such file"), _HEADERS, _DOCTOR, False),
     # A name without a slash: a program of the machine's. A path is a script of the commit's own.
     (re.compile(r"^(?:/\S*/)?(?:ba|da)?sh: (?:line )?\d+: [^/\s]+: (?:command )?not found"), _TOOL, _DOCTOR, False),
     (re.compile(r"^make\S*: [^/\s]+: (?:No such file or directory|Command not found)$"), _TOOL, _DOCTOR, False),
     (re.compile(r"^\S*env: .[^/\s]+.: No such file or directory"), _TOOL, _DOCTOR, False),
     (re.compile(r"^ccache: error: |^setpriv: failed to execute"), _TOOL, _DOCTOR, False),
-    (re.compile(r"error trying to exec '\S+': "), "the compiler is not whole", "install it again", False),
+    (re.compile(r"scripts/Kconfig\.include:\d+: .*'.*' not found"), _TOOL, _DOCTOR, False),
+    (
+        re.compile(r"error trying to exec '\S+': |fatal error: cannot execute '\S+': "),
+        _COMPILER,
+        "install it again",
+        False,
+    ),
+    (_said("error while loading shared libraries: "), _COMPILER, "install it again", False),
 )
 # make's word for files that are newer than now: what is out of date then looks up to date.
 _SKEW = re.compile(
@@ -72,6 +111,8 @@ _ERRORS = re.compile(
     r"|^\*\*\* .*"
 )
 _QUOTED = re.compile(r"\s*\d* \|")
+# What the assembler reads from gcc: the name is another one each time, and the reason must not be.
+_TEMPORARY = re.compile(r"[^\s'`\"(]*/cc\w{6}\.")
 _MAKE_ERROR = re.compile(r"^make(?:\[\d+\])?: \*\*\* .*")
 
 
@@ -81,9 +122,16 @@ def because(lines: Sequence[str]) -> str:
     told = [line for line in dict.fromkeys(map(_bounded, lines)) if line and not _QUOTED.match(line)]
     for line in told:
         for pattern, message, hint, transient in _OURS:
-            if pattern.search(line) and not _SAID_BY_COMMIT.search(line):
+            if _accuses(pattern, line):
                 raise HostError(f"{message}: {line.strip()}", hint, transient=transient)
     return first_error(told)
+
+
+def _accuses(pattern: re.Pattern[str], line: str) -> bool:
+    """Tell whether a program says it, and not a commit: in a diagnostic, in source, in a string of its source."""
+    if _SAID_BY_COMMIT.search(line) or _SOURCE.match(line):
+        return False
+    return any(line.count('"', 0, found.start()) % 2 == 0 for found in pattern.finditer(line))
 
 
 def _bounded(line: str) -> str:
@@ -105,5 +153,5 @@ def first_error(lines: Sequence[str]) -> str:
     for pattern in (_ERRORS, _MAKE_ERROR):
         for line in lines:
             if pattern.match(line) and not _QUOTED.match(line):
-                return line.strip()[:300]
+                return _TEMPORARY.sub("cc*.", line.strip())[:300]
     return "make failed without saying why"

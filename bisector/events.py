@@ -6,7 +6,7 @@ The home of msgspec: encoding, checked decoding, and the JSON Schema of all that
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
@@ -29,7 +29,7 @@ class Settings:
     `fragment`: the kconfig lines, so that a resumed session builds the same kernels. `limits`: those that a person
     gave, by the names of `Limits`; the others are measured at the ends. `on`: what an outcome's name means.
     `sandbox`: "bubblewrap", or "none: " and why. `build_memory`, `build_disk`: bytes that a build may use, 0 for no
-    bound.
+    bound. `given`: the words of a person on what this machine else decides, for a later machine decides otherwise.
     """
 
     repo: str
@@ -51,6 +51,7 @@ class Settings:
     sandbox: str = "none: this session began before there was one"
     build_memory: int = 0
     build_disk: int = 0
+    given: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Refuse what no start of ours writes: a journal may be damaged, or be somebody else's."""

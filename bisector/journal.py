@@ -25,6 +25,8 @@ MOST = 256 << 20
 # Bytes of a line that is written. Whatever a commit or a kernel says was cut before; this is the net below it.
 LINE = 16 << 20
 EMPTY = "it is empty"
+# How the hidden name of a session ends whose first line is not yet on the disk.
+_NEW = ".new"
 
 
 @dataclass(slots=True)
@@ -121,13 +123,22 @@ def _write(path: Path, line: bytes) -> None:
 def create(directory: Path, started: Started) -> Journal:
     """Begin a session's journal in a new directory. Raises HostError."""
     started = msgspec.structs.replace(started, at=events.now())
+    new = directory.with_name(f".{directory.name}{_NEW}")
     try:
-        directory.mkdir(parents=True, mode=0o700)
+        new.mkdir(parents=True, mode=0o700)
     except OSError as error:
-        raise HostError(f"cannot make {directory}: {error.strerror}", "choose another --state directory") from error
-    _write(directory / NAME, events.encode(started))
+        raise HostError(f"cannot make {new}: {error.strerror}", "choose another --state directory") from error
+    _write(new / NAME, events.encode(started))
     with disk.writing(directory):
-        for place in (directory, directory.parent, directory.parent.parent):
+        disk.settle(new)
+    try:
+        # Whoever kills us leaves a session that can be read, or what the next one sweeps away.
+        new.rename(directory)
+    except OSError as error:
+        disk.remove(new)
+        raise HostError(f"cannot make {directory}: {error.strerror}", "choose another --state directory") from error
+    with disk.writing(directory):
+        for place in (directory.parent, directory.parent.parent):
             disk.settle(place)
     return Journal(Session(directory, started, last=started.at))
 
@@ -234,4 +245,6 @@ def choosing(home: Path) -> Iterator[None]:
     with lock:
         if not _locked(lock, 1000):
             raise HostError(f"another bisector has held {path} for ten seconds", "wait for it, or end it")
+        for unfinished in home.glob(f".*{_NEW}"):
+            disk.remove(unfinished)
         yield

@@ -128,10 +128,16 @@ def versions(settings: Settings) -> dict[str, str]:
     """Return the first line that each program says of its version, and the probe's digest. Raises HostError."""
     made = recipe(settings)
     programs = {"compiler": made.compiler(), "make": "make", "qemu": made.architecture.qemu, "git": "git"}
-    said = {name: process.output([program, "--version"]).splitlines()[0] for name, program in programs.items()}
+    said = {name: _version(program) for name, program in programs.items()}
     said["probe"] = hashlib.sha256(guest.probe(probe_compiler(settings), cache())).hexdigest()[:16]
     said["sandbox"] = sandbox.says(settings.sandbox)
     return said | {"host": f"{os.uname().sysname} {os.uname().release} {os.uname().machine}"}
+
+
+def _version(program: str) -> str:
+    if not (said := process.output([program, "--version"]).splitlines()):
+        raise HostError(f"{program} --version says nothing", "it is not whole: install it again")
+    return said[0]
 
 
 def require_plain(state: Path) -> None:

@@ -12,6 +12,7 @@ from bisector import progress, step
 from bisector.errors import HostError, UserError
 from bisector.events import Asked, Concluded, Event, Measured, Searching, Tested
 from bisector.evidence import confirm, ends, limits
+from bisector.host import stopping
 from bisector.host.repository import Repository
 from bisector.host.worktree import Worktree
 from bisector.journal import Journal
@@ -255,4 +256,6 @@ class Bisection:
         return taken
 
     def _record(self, event: Tested | Measured | Asked | Searching | Concluded) -> None:
+        # asyncio, below QEMU's monitor, keeps what is raised in its callbacks to itself.
+        stopping.insist()
         self.emit(self.journal.append(event))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from bisector import journal
@@ -22,7 +23,7 @@ def home(state: Path) -> Path:
 def names(state: Path) -> list[str]:
     """Return all sessions' names, the newest last."""
     place = home(state)
-    return sorted(path.parent.name for path in place.glob(f"*/{journal.NAME}")) if place.is_dir() else []
+    return sorted(path.parent.name for path in place.glob(f"[!.]*/{journal.NAME}")) if place.is_dir() else []
 
 
 def read(state: Path, prefix: str | None) -> Session:
@@ -91,7 +92,12 @@ def changed(started: Started, now: dict[str, str]) -> str:
 
 
 def _question(started: Started) -> tuple[object, ...]:
-    return started.old.id, started.new.id, started.settings
+    """Return what makes two starts the same: not what the machine decides, whose memory differs by pages each day.
+
+    What a person said of it counts, by `Settings.given`.
+    """
+    settings = replace(started.settings, jobs=0, build_memory=0, ccache=None, sandbox="")
+    return started.old.id, started.new.id, settings
 
 
 def _names(state: Path) -> list[str]:

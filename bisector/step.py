@@ -160,7 +160,7 @@ def _make(bench: Bench, commit: Commit, tell: Tell, clean: bool) -> tuple[Kernel
         tell("checking out", 0)
         if clean:
             trust.emptied(objects)
-        if why := trust.prepare(objects, bench.recipe.made_by()):
+        if why := trust.prepare(objects, bench.workspace.tree, bench.recipe.made_by()):
             bench.warn(f"the objects were thrown away: {why}")
         refused = checkout.check_out(bench.workspace, commit)
         checked_out, began = time.monotonic() - started, time.monotonic()

@@ -41,11 +41,12 @@ def building(objects: Path) -> Iterator[None]:
     mark.unlink()
 
 
-def prepare(objects: Path, made_by: Sequence[str]) -> str:
+def prepare(objects: Path, tree: Path, made_by: Sequence[str]) -> str:
     """Empty the object directory if make must not trust it; return why, "" if it may. Call before the checkout.
 
     `made_by`: the words that name the compiler; its version is asked for here. An object that is newer than now
-    (a clock that was set back) is held for up to date although the checkout that follows changes its source.
+    (a clock that was set back) is held for up to date although the checkout that follows changes its source; the
+    files of `tree` that the checkout leaves alone are then no older.
     """
     maker = "\n".join((*made_by, process.output([made_by[0], "--version"])))
     stamp = objects / MADE_BY
@@ -58,6 +59,7 @@ def prepare(objects: Path, made_by: Sequence[str]) -> str:
             why = "another compiler made them"
         elif _newest(objects) > time.time():
             why = "they are newer than this machine's clock"
+            set_back(tree)
     if why:
         emptied(objects)
     if not stamp.exists():
@@ -79,6 +81,19 @@ def _newest(place: Path) -> float:
     return newest
 
 
+def set_back(tree: Path) -> None:
+    """Give the files below that are newer than now the time that it is; make would not believe them for so long.
+
+    git then finds out which of them are as they were; its own files are left to it.
+    """
+    with disk.writing(tree):
+        for place, directories, names in os.walk(tree):
+            directories[:] = [name for name in directories if name != ".git"]
+            for path in (os.path.join(place, name) for name in (*names, *directories)):
+                if os.lstat(path).st_mtime > time.time():
+                    os.utime(path, follow_symlinks=False)
+
+
 def emptied(objects: Path) -> None:
     """Make the object directory empty, all at once: half of it must never look like the whole."""
     disk.discard(objects)
@@ -94,3 +109,11 @@ def without_later(cache: Path, began: float) -> None:
     with suppress(HostError):
         words = ["find", str(cache), "-xdev", "-type", "f", "-newerct", f"@{began:.6f}", "-delete"]
         process.output(process.bound_to_us(words), seconds=disk.REMOVAL)
+
+
+def begin_anew(objects: Path) -> None:
+    """Make the object directory as `prepare` leaves an empty one."""
+    stamp = objects / MADE_BY
+    maker = stamp.read_bytes() if stamp.exists() else b""
+    emptied(objects)
+    disk.write(stamp, maker)

@@ -108,6 +108,36 @@ def test_an_option_that_vanished_is_no_verdict(tree: MiniTree, bisector: Bisecto
     assert all(why.startswith("CONFIG_PERF_EVENTS vanished") for why in ran.untestable.values())
 
 
+# What a commit may add to the Makefile, with the reason that is told and the words of the command line.
+ADDED = {
+    "two files fail, and with many jobs the second is the first": (
+        'Image: one two\none:\n\t@sleep 0.5; echo "lib/a.c:1:1: error: one" >&2; exit 1\n'
+        'two:\n\t@echo "lib/b.c:1:1: error: two" >&2; exit 1\n',
+        "lib/a.c:1:1: error: one",
+    ),
+    "the image is not where it should be": (
+        "boot := elsewhere\n",
+        "make succeeded, but there is no arch/arm64/boot/Image",
+    ),
+    "too much memory with many jobs only": (
+        "Image: one two\none two:\n\t@perl -e 'vec($$x, 150 << 20, 8) = 1; sleep 1'\n",
+        "boot and probe complete",
+    ),
+}
+
+
+@pytest.mark.parametrize("what", ADDED)
+def test_a_build_is_settled_by_further_attempts_with_one_job(what: str, tree: MiniTree, bisector: Bisector) -> None:
+    added, because = ADDED[what]
+    makefile = tree.files(tree.base)["Makefile"].replace("\nall: Image\n", f"\n{added}all: Image\n")
+    odd = tree.commit("mini: an odd Makefile", files={"Makefile": makefile})
+    words = ("--jobs", "2", "--build-memory", "0.25")
+    ran = bisector("test", "--json", "--repo", tree.path, *words, odd)
+    assert ran.code == 0, ran.err
+    assert [step["because"] for step in ran.lines[0]["steps"]] == [because]
+    assert "trying again" not in ran.err
+
+
 @pytest.mark.parametrize(
     ("mode", "why"),
     [

@@ -61,6 +61,10 @@ BROKEN = {
         "arch/arm64/kernel/head.S:88: Error: unknown mnemonic `moov' -- `moov x0,x1'\n",
         "arch/arm64/kernel/head.S:88: Error: unknown mnemonic `moov' -- `moov x0,x1'",
     ),
+    "the assembler behind gcc": (
+        "/tmp/ccDFK4sY.s: Assembler messages:\n/tmp/ccDFK4sY.s:13: Error: unknown mnemonic `moov' -- `moov x0,x1'\n",
+        "cc*.s:13: Error: unknown mnemonic `moov' -- `moov x0,x1'",
+    ),
     "ld": (
         "  LD      vmlinux\n"
         "aarch64-linux-gnu-ld: init/main.o: in function `boot_it':\n"
@@ -191,6 +195,63 @@ def test_our_machine_s_failure_is_no_verdict(tmp_path: Path, what: str) -> None:
     assert caught.value.transient is transient
 
 
+FULL, BROKEN_DISK, MEMORY = (
+    "the disk is full",
+    "the disk reports an input/output error",
+    "a compiler was killed or ran out of memory",
+)
+# What other programs say of the same: each line was seen, or stands in the program's source.
+SAID = {
+    "dash's echo": ("/bin/sh: 1: echo: echo: I/O error", BROKEN_DISK),
+    "perl's die": ("No space left on device at scripts/recordmcount.pl line 865.", FULL),
+    "perl's die with a name": ('Cannot write "x.S": No space left on device at crypto/x.pl line 3.', FULL),
+    "Python": ("OSError: [Errno 28] No space left on device", FULL),
+    "Python with a name": ("OSError: [Errno 28] No space left on device: 'lib/x.o'", FULL),
+    "Python on a broken disk": ("OSError: [Errno 5] Input/output error: 'lib/x.o'", BROKEN_DISK),
+    "the assembler": ("lib/a.s: Fatal error: can't write 8 bytes to lib/a.o: 'No space left on device'", FULL),
+    "gcc at a place": ("lib/a.c:9:1: fatal error: error writing to lib/a.s: No space left on device", FULL),
+    "a shell's child": ("Terminated", MEMORY),
+    "make's terminated child": ("make[2]: *** [scripts/Makefile.build:250: lib/a.o] Terminated", MEMORY),
+    "make's child on a broken disk": ("make[2]: *** [scripts/Makefile.build:250: lib/a.o] Bus error", MEMORY),
+    "make's child with a core": ("make[2]: *** [Makefile:2: lib/a.o] Bus error (core dumped)", MEMORY),
+    "a killed shell": ("make[2]: *** [scripts/Makefile.build:250: lib/a.o] Error 137", MEMORY),
+    "a terminated shell": ("make: *** [Makefile:234: __sub-make] Error 143", MEMORY),
+    "collect2, bus error": ("collect2: fatal error: ld terminated with signal 7 [Bus error]", MEMORY),
+    "collect2, terminated": ("collect2: fatal error: ld terminated with signal 15 [Terminated]", MEMORY),
+    "perl": ("Out of memory!", MEMORY),
+    "gcc": ("cc1: out of memory allocating 65536 bytes after a total of 4096 bytes", MEMORY),
+    "lld": ("LLVM ERROR: out of memory", MEMORY),
+    "clang's quotes": ("clang: error: unable to open output file 'a.o': 'Too many open files'", MEMORY),
+    "bison": ("bison: memory exhausted", MEMORY),
+    "ld": ("aarch64-linux-gnu-ld: final link failed: memory exhausted", MEMORY),
+    "C++": ("terminate called after throwing an instance of 'std::bad_alloc'", MEMORY),
+    "Python's memory": ("MemoryError", MEMORY),
+    "make": ("make[3]: vfork: Resource temporarily unavailable", MEMORY),
+    "gcc 13 without a cc1": (
+        "aarch64-linux-gnu-gcc: fatal error: cannot execute 'cc1': execvp: No such file or directory",
+        "the compiler is not whole",
+    ),
+    "half a binutils": (
+        "aarch64-linux-gnu-as: error while loading shared libraries: libbfd-2.40.so: cannot open shared object file",
+        "the compiler is not whole",
+    ),
+    "Kconfig without a linker": ("scripts/Kconfig.include:40: linker 'ld.lld' not found", "a build tool is missing"),
+    "Kconfig without a compiler": (
+        "../tree/scripts/Kconfig.include:39: C compiler 'aarch64-linux-gnu-gcc' not found",
+        "a build tool is missing",
+    ),
+    "bubblewrap": ("bwrap: Can't find source path /home/me/ccache: No such file or directory", "the sandbox failed"),
+}
+
+
+@pytest.mark.parametrize("who", SAID)
+def test_whoever_says_it_it_is_our_machine(tmp_path: Path, who: str) -> None:
+    line, message = SAID[who]
+    with pytest.raises(HostError) as caught:
+        broken(tmp_path, f"{line}\nlib/a.c:9:1: error: expected ';'\n{MAKE_SAYS}")
+    assert caught.value.message == f"{message}: {line}"
+
+
 def test_our_machine_s_failure_comes_before_the_commit_s(tmp_path: Path) -> None:
     with pytest.raises(HostError, match="the disk is full"):
         broken(tmp_path, "lib/a.c:1:1: error: no\nas: lib/b.o: No space left on device\n")
@@ -206,12 +267,24 @@ INNOCENT = [
     "$ make CC='Disk quota exceeded'",
     "  CC      drivers/char/Killed.o",
     "lib/a.c:8:2: note: the task is Killed here",
+    # clang tells an #error without that word, and before 17 quotes source lines without a margin.
+    "lib/a.c:8:2: error: buffer: out of memory",
+    "lib/a.c:8:2: warning: No space left on device [-W#warnings]",
+    "lib/a.S:8: Error: table: memory exhausted",
+    '        pr_err("%s: out of memory\\n", n);',
+    '\tpr_err("%s: Cannot allocate memory (%d)\\n",',
+    "        return -EMFILE; /* note: Too many open files */",
+    "        names[Killed] = 0;",
+    'asm("x: out of memory");',
+    '#define WHY "fork: Resource temporarily unavailable"',
+    "make[2]: *** [Makefile:250: Killed.o] Error 1",
+    "make[2]: *** [Makefile:250: lib/a.o] Error 127",
 ]
 
 
 @pytest.mark.parametrize("line", INNOCENT)
 def test_words_in_quoted_source_and_in_names_accuse_nobody(tmp_path: Path, line: str) -> None:
-    assert broken(tmp_path, f"{line}\n{REASON}\n{MAKE_SAYS}").because == REASON
+    assert broken(tmp_path, f"{REASON}\n{line}\n{MAKE_SAYS}").because == REASON
 
 
 @pytest.mark.parametrize(

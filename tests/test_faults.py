@@ -6,6 +6,7 @@
 | the state directory turns read-only | 20, resume when it can be written |
 | fsync reports an error | 20, the event is not in the journal, resume |
 | git, make, the compiler or QEMU goes missing | 20, `bisector doctor`, resume |
+| a compiler is killed where Kconfig asks it, and an option is off; objcopy writes nothing | built again |
 | a compiler is killed, or refused memory | built again from nothing; still so: 20, resume |
 | QEMU dies in mid-boot | booted again; still so: 20, resume |
 | QEMU answers nothing | 20, never a silent kernel |
@@ -15,7 +16,7 @@
 | the worktree or its `.git` vanishes between steps | 20, resume makes it anew |
 | the objects vanish between steps | built from nothing |
 | the worktree or the objects vanish while make runs | built again; never a broken build |
-| the clock is set back an hour | the objects are thrown away |
+| the clock is set back an hour | the objects are thrown away, the sources are as old as now |
 | the objects are another compiler's | the objects are thrown away |
 | our machine lost power | worktree and objects are made anew |
 | a kept kernel is cut short | built again, never booted |
@@ -212,6 +213,18 @@ def test_a_full_disk_later_on(program: str, kilobytes: int, why: str, fault: Fau
     in_small_space(fault, mounts, fault.start(), why)
 
 
+def test_a_full_disk_while_git_searches_is_told_as_that(fault: Fault, mounts: Mounts) -> None:
+    searching = f'grep -q \'"event":"search"\' {fault.bisector.state}/sessions/*/journal.jsonl'
+    # Its copy of the configuration is what we write ourselves, and without it there is no room for one.
+    room = f"rm -f {fault.bisector.state}/workspaces/*/0/objects/tinyconfig.result"
+    configured = f'case "$*" in *tinyconfig) if {searching}; then {room}\n{full(fault, 0)}\nfi;; esac'
+    fault.wrap("make", after=configured)
+    ran = fault.start()
+    assert "trying again" not in ran.err
+    assert "git bisect run" not in ran.lines[-1]["message"]
+    in_small_space(fault, mounts, ran, "No space left on device")
+
+
 def test_a_full_disk_at_the_report_comes_after_the_answer(fault: Fault, mounts: Mounts) -> None:
     # The last boot of all is the parent's, after the culprit's.
     confirming = f"grep -q '\"culprit\"' {fault.bisector.state}/sessions/*/journal.jsonl"
@@ -238,11 +251,13 @@ def test_a_state_directory_that_was_never_writable(fault: Fault, mounts: Mounts)
     assert "Read-only file system" in ran.lines[-1]["message"]
 
 
-def test_an_fsync_that_fails_leaves_the_event_out(fault: Fault) -> None:
+def at_the_journals_fsync(fault: Fault, armed: Path, action: str) -> None:
+    """Let bisector do a line of C where it syncs its journal while a file exists."""
     source, library = fault.place / "fsync.c", fault.place / "fsync.so"
     source.write_text(
         """
         #include <errno.h>
+        #include <signal.h>
         #include <stdio.h>
         #include <string.h>
         #include <sys/syscall.h>
@@ -254,16 +269,33 @@ def test_an_fsync_that_fails_leaves_the_event_out(fault: Fault) -> None:
             ssize_t length = readlink(link, path, sizeof(path) - 1);
             path[length > 0 ? length : 0] = 0;
             if (access(FLAG, F_OK) == 0 && strstr(path, "journal.jsonl")) {
-                errno = EIO;
-                return -1;
+                ACTION
             }
             return syscall(SYS_fsync, fd);
         }
         """
     )
-    armed = fault.place / "armed"
-    subprocess.run(["gcc", "-shared", "-fPIC", f'-DFLAG="{armed}"', "-o", library, source], check=True)
+    words = ["-shared", "-fPIC", f'-DFLAG="{armed}"', f"-DACTION={action}"]
+    subprocess.run(["gcc", *words, "-o", library, source], check=True)
     fault.bisector.env["LD_PRELOAD"] = str(library)
+
+
+def test_a_signal_as_the_session_begins_leaves_one_that_is_gone_on_with(fault: Fault) -> None:
+    armed = fault.place / "armed"
+    at_the_journals_fsync(fault, armed, "unlink(FLAG); kill(getpid(), SIGTERM);")
+    armed.touch()
+    ran = fault.start()
+    assert ran.code == 130
+    [session] = fault.bisector.sessions
+    assert ran.err.endswith(
+        f"bisector resume --state {fault.bisector.state} {session.name} goes on where it stopped\n"
+    )
+    assert fault.bisector("resume").code == 0
+
+
+def test_an_fsync_that_fails_leaves_the_event_out(fault: Fault) -> None:
+    armed = fault.place / "armed"
+    at_the_journals_fsync(fault, armed, "errno = EIO; return -1;")
     fault.wrap(QEMU, after=f"touch {armed}")
     ran = fault.start()
     armed.unlink()
@@ -297,6 +329,15 @@ def test_a_program_that_goes_missing(program: str, fault: Fault) -> None:
     fault.mended(ran, program)
 
 
+def test_a_program_that_says_nothing_of_its_version(fault: Fault) -> None:
+    make = fault.place / "bin" / "make"
+    make.parent.mkdir()
+    make.write_text("#!/bin/sh\n")
+    make.chmod(0o755)
+    fault.bisector.env["PATH"] = f"{make.parent}:{os.environ['PATH']}"
+    fault.told(fault.start(), "make --version says nothing")
+
+
 def test_a_compiler_that_is_killed_is_tried_again_from_nothing(fault: Fault) -> None:
     fault.wrap(GCC, instead=f"rm {fault.flag}; kill -9 $$")
     ran = fault.start()
@@ -312,6 +353,35 @@ def test_a_compiler_without_memory(instead: str, fault: Fault) -> None:
     ran = fault.start()
     assert ran.err.count("trying again") == 2
     fault.mended(ran, "a compiler was killed or ran out of memory")
+
+
+@pytest.mark.parametrize(
+    ("program", "instead", "why"),
+    [
+        (
+            "awk",
+            # Kconfig's second call, which completes our options.
+            'case "$*" in *.config) rm {0}; REAL "$@" | sed "s/^\\(CONFIG_PERF_EVENTS\\)=.*/# \\1 is not set/"'
+            ';; *) exec REAL "$@";; esac',
+            "make failed (CONFIG_PERF_EVENTS vanished",
+        ),
+        (
+            "aarch64-linux-gnu-objcopy",
+            "rm {0}; exit 0",
+            "make failed (make succeeded, but there is no arch/arm64/boot",
+        ),
+    ],
+    ids=["an option", "the image"],
+)
+def test_what_is_missing_once_only_is_not_the_commit_s_fault(
+    program: str, instead: str, why: str, fault: Fault
+) -> None:
+    fault.wrap(program, instead=instead.format(fault.flag))
+    ran = fault.start()
+    assert (ran.code, ran.culprit) == (0, fault.ids[FLIP]), ran.err
+    assert ran.err.count("trying again") == 1, ran.err
+    assert why in ran.err
+    fault.sound()
 
 
 @pytest.mark.parametrize("number", ["KILL", "TERM", "SEGV"])
@@ -407,11 +477,12 @@ def test_a_directory_that_vanishes_while_make_runs_breaks_no_build(what: str, fa
 @pytest.mark.parametrize(
     ("after", "why"),
     [
-        ("find {0}/objects -exec touch -d '1 hour' {{}} +", "they are newer than this machine's clock"),
+        ("find {0}/objects {0}/tree -exec touch -d '1 hour' {{}} +", "they are newer than this machine's clock"),
+        ("find {0}/tree -exec touch -d '1 hour' {{}} +", ""),
         ("echo other | tee {0}/objects/.bisector-made-by", "another compiler made them"),
         ("rm -rf {0}/objects", ""),
     ],
-    ids=["the clock set back", "another compiler", "gone"],
+    ids=["the clock set back", "the clock set back, and only sources left", "another compiler", "gone"],
 )
 def test_objects_that_make_must_not_trust(after: str, why: str, fault: Fault) -> None:
     fault.wrap(QEMU, after=after.format(f"{fault.bisector.state}/workspaces/*/0"))

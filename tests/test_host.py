@@ -1,6 +1,8 @@
 """Does one host command end as it should, on a pipe or on a pty, and leave nothing behind?"""
 
 import os
+import resource
+import subprocess
 import sys
 import time
 from dataclasses import dataclass
@@ -48,6 +50,46 @@ def gone(pids: str) -> bool:
     while any(map(alive, numbers)) and time.monotonic() < deadline:
         time.sleep(0.02)
     return not any(map(alive, numbers))
+
+
+def test_what_is_bound_to_us_has_the_pid_that_we_know() -> None:
+    running = subprocess.Popen(process.bound_to_us(["sh", "-c", "echo $$"]), stdout=subprocess.PIPE, text=True)
+    assert running.communicate()[0] == f"{running.pid}\n"
+
+
+def test_what_is_bound_to_us_does_not_begin_without_us() -> None:
+    # Its parent is another one: we died before the kernel was told whose death to tell.
+    argv = ["sh", "-c", '"$@"; exit $?', "sh", *process.bound_to_us(["echo", "it ran"])]
+    done = subprocess.run(argv, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (143, "")
+
+
+@pytest.mark.parametrize(("script", "transient"), [("kill -9 $$", True), ("exit 3", False)])
+def test_a_short_command_that_is_killed_may_be_tried_again(script: str, transient: bool) -> None:
+    with pytest.raises(HostError) as caught:
+        process.output(["sh", "-c", script])
+    assert caught.value.transient is transient
+
+
+def test_a_program_that_cannot_be_started_for_now_may_be_tried_again() -> None:
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    free = os.open("/dev/null", os.O_RDONLY)
+    os.close(free)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (free, before[1]))
+    try:
+        with pytest.raises(HostError, match="cannot start a program: Too many open files") as caught:
+            process.output(["true"])
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
+    assert caught.value.transient
+
+
+def test_what_fails_beside_a_console_is_not_told_as_its_log_s_failure(tmp_path: Path) -> None:
+    with (
+        pytest.raises(FileNotFoundError, match="nowhere"),
+        console.opened(["sleep", "60"], log=tmp_path / "log"),
+    ):
+        (tmp_path / "nowhere").read_text()
 
 
 # -- on a pipe -----------------------------------------------------------------------------------------

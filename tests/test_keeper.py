@@ -79,7 +79,6 @@ def test_nothing_outlives_whoever_of_the_chain_is_killed(tmp_path: Path, walled:
     code = f"""
 import os, pathlib
 from bisector.host import keeper, process, sandbox
-from tests.hostile import with_a_key
 process.run(["sh", "-c", "{daemon} sleep {mark} & echo > {tmp_path}/began; wait; : {mark}"], env=dict(os.environ),
             log=pathlib.Path({str(tmp_path / "log")!r}), seconds=50, walls={walls})
 """
@@ -174,3 +173,19 @@ def test_a_walled_command_has_a_session_keyring_of_its_own(walled: bool, found: 
         argv = [sys.executable, "-I", "-S", keeper.__file__, *words]
         ran = subprocess.run(argv, pass_fds=(say.fileno(),), check=False)
     assert (ran.returncode == 0) == found
+
+
+@pytest.mark.parametrize(
+    ("bounds", "script"),
+    [(("0", "0", str(1 << 80)), "true"), (("3", "0", "0"), "for i in 1 2 3 4 5; do sleep {mark} & done; wait")],
+    ids=["before anything is started", "when the broken bound cannot be said"],
+)
+def test_a_keeper_that_fails_is_not_taken_for_its_command(bounds: tuple[str, ...], script: str) -> None:
+    mark = f"33.{os.getpid()}"
+    with open("/dev/full", "w") as full:
+        words = [str(os.getpid()), str(full.fileno()), "0", *bounds, "/tmp", "", "sh", "-c", script.format(mark=mark)]
+        ran = subprocess.run(
+            [sys.executable, "-I", "-S", keeper.__file__, *words], pass_fds=(full.fileno(),), check=False, timeout=30
+        )
+    assert ran.returncode == 126
+    assert none_left(mark, 0)

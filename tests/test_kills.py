@@ -6,14 +6,18 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from tests import leftovers
+from bisector import journal
+from tests import leftovers, samples
 from tests.conftest import ONCE, Bisector, Json, Ran
 from tests.minitree import MiniTree
 
@@ -139,7 +143,7 @@ def test_a_kill_while_git_s_commit_is_built(victim: tuple[str, ...], by_itself: 
     watched.pids("aarch64-linux-gnu-gcc", "-c")
     os.kill(watched.pids(*victim)[0] if victim else watched.process.pid, signal.SIGKILL)
     if not victim:
-        assert leftovers.running(30) == [] or watched.process.poll() == -9
+        assert leftovers.running(30) == []
     watched.flag.unlink()
     ends_right(watched, by_itself=by_itself)
 
@@ -214,13 +218,17 @@ def test_a_finished_or_another_session_is_not_gone_on_with(watched: Watched) -> 
     watched.process.kill()
     watched.process.wait()
     words = line(watched.tree, watched.ids)
-    others = [("start", *words, "--new-session"), ("start", *words, "--scenario", "exec-sigtrap")]
+    others = [
+        ("start", *words, "--new-session"),
+        ("start", *words, "--scenario", "exec-sigtrap"),
+        ("start", *words, "--jobs", "1"),
+    ]
     for number, other in enumerate(others, 2):
         ran = watched.bisector(other[0], "--json", *other[1:])
         assert (ran.code, ran.culprit) == (0, watched.ids[FLIP])
         assert len(watched.bisector.sessions) == number
     assert watched.bisector("start", "--json", *words, "--scenario", "exec-sigtrap").code == 0
-    assert len(watched.bisector.sessions) == 4
+    assert len(watched.bisector.sessions) == 5
 
 
 def test_a_session_that_is_at_work_is_not_begun_again(watched: Watched) -> None:
@@ -266,14 +274,14 @@ def test_a_signal_ends_everything_at_once(number: signal.Signals, twice: bool, w
     watched.flag.touch()
     watched.until(lambda event: event.get("phase") == "building")
     watched.pids("aarch64-linux-gnu-gcc", "-c")
+    began = datetime.now(UTC)
     watched.process.send_signal(number)
     if twice:
         watched.process.send_signal(number)
-    began = time.monotonic()
     ran = watched.ended()
-    # Two seconds on an idle machine; the test machine may be busy.
     assert leftovers.running(8) == []
-    assert time.monotonic() - began < 10
+    # Two seconds on an idle machine, when all that it started has ended; the test machine may be busy.
+    assert (datetime.fromisoformat(watched.bisector.journal[-1]["at"]) - began).total_seconds() < 4
     goes_on(ran, watched.bisector)
     assert watched.bisector.journal[-1]["why"] == "interrupted"
     watched.flag.unlink()
@@ -366,6 +374,69 @@ while True:
     while leftovers.words_of(child) and time.monotonic() < deadline:
         time.sleep(0.02)
     assert not leftovers.words_of(child)
+
+
+def test_an_interruption_that_was_swallowed_is_raised_before_the_journal_is_written(tmp_path: Path) -> None:
+    program = """
+import os, pathlib, signal, sys
+from types import SimpleNamespace
+from bisector import events, journal, session
+from bisector.errors import Interrupted
+from bisector.host import stopping
+from tests import samples
+stopping.listen()
+book = journal.create(pathlib.Path(sys.argv[1]), samples.started())
+work = session.Bisection(book, None, SimpleNamespace(known={}), print)
+try:
+    os.kill(os.getpid(), signal.SIGTERM)
+except BaseException:
+    pass
+try:
+    work._record(events.Searching(commits=1, olds=()))
+except Interrupted as error:
+    print(error.message, book.session.searching)
+"""
+    root = Path(__file__).parent.parent
+    ran = subprocess.run(
+        [sys.executable, "-c", program, tmp_path / "session"], cwd=root, capture_output=True, text=True, check=False
+    )
+    assert ran.stdout == "interrupted by SIGTERM None\n", ran.stderr
+
+
+def test_a_signal_while_the_last_words_wait_for_their_reader(bisector: Bisector) -> None:
+    name = "20240101-000000-aaa"
+    journal.create(bisector.state / "sessions" / name, samples.started(name=name))
+    reading, writing = os.pipe()
+    os.set_blocking(writing, False)
+    with suppress(BlockingIOError):
+        while True:
+            os.write(writing, bytes(4096))
+    os.set_blocking(writing, True)
+    process = subprocess.Popen(
+        bisector.argv("status"), env=bisector.env, cwd=bisector.cwd, stdout=writing, stderr=subprocess.PIPE, text=True
+    )
+    deadline = time.monotonic() + 30
+    while "pipe" not in Path(f"/proc/{process.pid}/wchan").read_text() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    process.terminate()
+    _, err = process.communicate(timeout=30)
+    os.close(reading)
+    os.close(writing)
+    assert process.returncode == 130
+    assert err == "bisector: interrupted by SIGTERM\n  nothing was begun: run it again\n"
+
+
+def test_a_reader_that_has_read_enough_costs_no_report(tree: MiniTree, bisector: Bisector) -> None:
+    ids = tree.story(4, 2, edits={1: {"breaks": "compile"}, 2: {"hits": {"exec-sigtrap": "OK"}}, 3: {"mends": True}})
+    bisector.env["PYTHONUNBUFFERED"] = "1"
+    process = bisector.spawn("start", "--repo", tree.path, "--old", tree.base, "--new", ids[-1], *ONCE)
+    assert process.stdout is not None
+    while "ended:" not in (said := process.stdout.readline()):
+        assert said
+    process.stdout.close()
+    assert process.wait(60) == 10
+    [session] = bisector.sessions
+    assert (session / "report.json").exists()
 
 
 def test_what_nohup_told_us_to_ignore_is_ignored(watched: Watched) -> None:

@@ -294,6 +294,20 @@ def test_a_poisoned_cache_does_not_certify_anything(
     assert ran.culprit in (ids[3], None)
 
 
+def test_a_cache_that_somebody_empties_meanwhile_breaks_no_build(
+    tree: MiniTree, bisector: Bisector, tmp_path: Path
+) -> None:
+    ids, qemu = tree.story(4, 2), tmp_path / "bin" / "qemu-system-aarch64"
+    qemu.parent.mkdir()
+    qemu.write_text(f'#!/bin/sh\nrm -rf {tmp_path}/cache/bisector/ccache*\nexec {shutil.which(qemu.name)} "$@"\n')
+    qemu.chmod(0o755)
+    own = {"XDG_CACHE_HOME": str(tmp_path / "cache"), "PATH": f"{qemu.parent}:{bisector.env['PATH']}"}
+    ran = bisector.start(tree.path, tree.base, ids[3], *ONCE, "--sandbox", "require", env=own)
+    assert (ran.code, ran.culprit) == (0, ids[2]), ran.err
+    assert not ran.untestable
+    assert "trying again" not in ran.err
+
+
 # -- where it cannot be --------------------------------------------------------------------------------
 
 
@@ -356,7 +370,7 @@ def test_a_session_that_began_in_the_sandbox_does_not_go_on_without(
     running.communicate()
     assert running.returncode == 130
     ran = bisector("resume", env=without)
-    assert ran.code == 2
+    assert ran.code == 20
     assert "builds run in bubblewrap, and now bwrap is not installed" in ran.err
     assert bisector("resume").code == 0
 

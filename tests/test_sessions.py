@@ -83,6 +83,20 @@ def test_a_session_that_was_killed_before_its_report_was_kept_is_gone_on_with(tm
     assert found.conclusion == samples.FOUND
 
 
+def test_what_the_machine_decides_is_no_other_start(tmp_path: Path) -> None:
+    begun = begin(tmp_path, NAMES[0])
+    other = replace(begun.settings, jobs=64, build_memory=1 << 40, ccache="/elsewhere", sandbox="none: out of memory")
+    found = sessions.unfinished(tmp_path, msgspec.structs.replace(begun, settings=other), list[str]().append)
+    assert found is not None
+    assert found.started.settings == begun.settings
+
+
+def test_what_a_person_said_of_it_is_another_start(tmp_path: Path) -> None:
+    begun = begin(tmp_path, NAMES[0])
+    wanted = msgspec.structs.replace(begun, settings=replace(begun.settings, jobs=1, given={"jobs": "1"}))
+    assert sessions.unfinished(tmp_path, wanted, list[str]().append) is None
+
+
 @pytest.mark.parametrize("change", ["old", "new", "settings"])
 def test_another_start_finds_none(change: str, tmp_path: Path) -> None:
     begun = begin(tmp_path, NAMES[0])
@@ -110,3 +124,13 @@ def test_with_another_program_it_is_left_alone_and_told(program: str, tmp_path: 
 def test_one_of_another_bisector_is_said_by_name(schema: int, age: str) -> None:
     begun = msgspec.structs.replace(samples.started(), schema=schema, bisector="9.8")
     assert f"was written by {age} bisector (9.8)" in sessions.changed(begun, VERSIONS)
+
+
+def test_a_session_that_was_killed_at_its_first_line_is_none_and_is_swept_away(tmp_path: Path) -> None:
+    begin(tmp_path, NAMES[0])
+    torn = sessions.home(tmp_path) / f".{NAMES[1]}.new"
+    torn.mkdir()
+    (torn / journal.NAME).write_text('{"event":"star')
+    assert sessions.read(tmp_path, None).name == NAMES[0]
+    with journal.choosing(sessions.home(tmp_path)):
+        assert [path.name for path in sessions.home(tmp_path).iterdir()] == [NAMES[0]]

@@ -48,12 +48,20 @@ def main() -> NoReturn:
     """Run the command line, and end the process."""
     _ready_outputs()
     forget_callers_git()
-    stopping.listen()
     try:
-        code = _run()
-    except Interrupted as error:  # between two lines of `_run`
-        code = _stopped(None, error)
-    _leave(code)
+        try:
+            stopping.listen()
+            code = _run()
+        except Interrupted as error:  # between two lines of `_run`
+            code = _stopped(None, error)
+        _leave(code)
+    except Interrupted as error:
+        # While the last words waited for their reader: they wait no longer, and nor does any other word on them.
+        stopping.end_all()
+        with suppress(OSError):
+            _say(error.message, error.hint)
+            sys.stderr.flush()
+        os._exit(INTERRUPTED)
 
 
 def _run() -> int:
@@ -124,10 +132,14 @@ def _failed(context: click.Context | None, message: str, hint: str, code: int) -
     """Say what failed on standard error, and as the last JSON line where JSON was asked for."""
     # Where it cannot be said either (a full disk below both outputs) the exit code is the word.
     with suppress(OSError):
-        print(f"bisector: {harmless.line(message)}", file=sys.stderr)
-        if hint:
-            print(f"  {harmless.line(hint)}", file=sys.stderr)
+        _say(message, hint)
     if "--json" in sys.argv or (context is not None and context.obj):
         with suppress(OSError):
             Printer(True).value(answers.Failure(message=message, hint=hint, exit_code=code))
     return code
+
+
+def _say(message: str, hint: str) -> None:
+    print(f"bisector: {harmless.line(message)}", file=sys.stderr)
+    if hint:
+        print(f"  {harmless.line(hint)}", file=sys.stderr)

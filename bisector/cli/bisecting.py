@@ -67,7 +67,7 @@ def start(as_json: bool, state: Path | None, old: str, new: str, new_session: bo
 def _ended(session: Session, conclusion: Conclusion, printer: Printer) -> int:
     """Print the report, and keep it beside the journal: first what was found, then what may go wrong."""
     made = api.report(session)
-    print(f"\n{text(made)}", file=printer.people)
+    printer.say(f"\n{text(made)}")
     kept = {
         "report.txt": text(made).encode(errors="backslashreplace"),
         "report.md": markdown(made).encode(errors="backslashreplace"),
@@ -75,8 +75,8 @@ def _ended(session: Session, conclusion: Conclusion, printer: Printer) -> int:
     }
     for name, words in kept.items():
         disk.write(session.directory / name, words)
-    print(harmless.line(f"Reports: {session.directory}/report.txt, .md, .json"), file=printer.people)
-    print(f"\n{harmless.line(headline(made))}.", file=printer.people)
+    printer.say(f"Reports: {session.directory}/report.txt, .md, .json")
+    printer.say(f"\n{harmless.line(headline(made))}.")
     return CODES[conclusion.kind]
 
 

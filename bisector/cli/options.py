@@ -138,6 +138,7 @@ def settings(options: dict[str, Any], **asked: Any) -> Settings:
             )
     sandboxed = sandbox.chosen(options["sandbox"])
     memory = options["build_memory"]
+    usual = {"jobs": None, "build_memory": None, "ccache": True, "sandbox": "auto"}
     known = {"scenario": None, "old_outcome": None, "new_outcome": None, "end_boots": 1, "confirm_boots": 1}
     try:
         return Settings(
@@ -155,6 +156,7 @@ def settings(options: dict[str, Any], **asked: Any) -> Settings:
             sandbox=sandboxed,
             build_memory=int(memory * (1 << 30)) if memory is not None else opening.memory(),
             build_disk=int(options["build_disk"] * (1 << 30)),
+            given={name: str(options[name]) for name, value in usual.items() if options[name] != value},
             **(known | asked),
         )
     except ValueError as error:

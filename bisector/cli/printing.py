@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import suppress
 from typing import TextIO
 
 from bisector import events
@@ -38,6 +39,11 @@ class Printer:
         """Print a value as one line of JSON."""
         sys.stdout.write(events.encode(value).decode() + "\n")
         sys.stdout.flush()
+
+    def say(self, words: str) -> None:
+        """Print for people; where the reader has read enough, what is left to do is done all the same."""
+        with suppress(BrokenPipeError):
+            print(words, file=self.people)
 
     @property
     def display(self) -> Display:

@@ -89,14 +89,18 @@ class Console:
         except pexpect.EOF:
             self._closed = True
             return
-        self._sink.write(block)
-        self._sink.flush()
+        self._write(block)
         self._blocks.append(block)
         self._taken.append(block)
 
     def note(self, words: str) -> None:
         """Write a line of ours into the log; it is no part of the text."""
-        self._sink.write(f"\n[bisector: {words}]\n")
+        self._write(f"\n[bisector: {words}]\n")
+
+    def _write(self, words: str) -> None:
+        with process.logging(Path(self._sink.name)):
+            self._sink.write(words)
+            self._sink.flush()
 
     def asleep(self) -> bool:
         """Tell whether every thread of the child waits for something other than a processor."""
@@ -128,12 +132,16 @@ def opened(argv: Sequence[str], *, log: Path, descriptors: Sequence[int] = ()) -
     `descriptors` are inherited. Raises HostError if the program is missing or the log cannot be written.
     """
     process.require(argv[0])
-    with process.logging(log), log.open("a", encoding="utf-8", errors="backslashreplace") as sink:
-        sink.write(f"$ {process.printable(argv)}\n")
-        try:
-            child = _Child(process.bound_to_us(argv), descriptors)
-        except pexpect.ExceptionPexpect as error:
-            raise HostError(f"cannot start {argv[0]}: {error}", "bisector doctor says what is missing") from error
+    with process.logging(log):
+        sink = log.open("a", encoding="utf-8", errors="backslashreplace")
+    with sink:
+        with process.logging(log):
+            sink.write(f"$ {process.printable(argv)}\n")
+            sink.flush()
+            try:
+                child = _Child(process.bound_to_us(argv), descriptors)
+            except pexpect.ExceptionPexpect as error:
+                raise HostError(f"cannot start {argv[0]}: {error}", "bisector doctor says what is missing") from error
         console = Console(child, sink)
         try:
             yield console

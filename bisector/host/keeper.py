@@ -21,6 +21,7 @@ import signal
 import stat
 import sys
 import time
+import traceback
 from collections.abc import Iterable
 from contextlib import suppress
 
@@ -33,6 +34,8 @@ GRACE = 1.0
 HOPELESS = 30.0
 # More files than this are a flood too. A build of all of Linux's modules leaves some 150,000.
 FILES = 1_000_000
+# The exit code of a keeper that failed itself: make's own are 0, 1 and 2.
+FAILED = 126
 ASKED = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 WAKING = (*ASKED, signal.SIGCHLD)
 # What keyctl(2) is asked, and of which keyring.
@@ -239,7 +242,7 @@ def main(words: list[str]) -> int:
     bounds.impose()
     if walled and not without_keys(libc, walled):
         print("keeper: the command was not started: it would have the caller's session keyring", file=sys.stderr)
-        return 126
+        return FAILED
     try:
         # Python ignores SIGPIPE and SIGXFSZ, and make's recipes must not.
         child = os.posix_spawnp(argv[0], argv, os.environ, setsigmask=[], setsigdef=range(1, signal.SIGSYS + 1))
@@ -261,5 +264,15 @@ def main(words: list[str]) -> int:
     return code
 
 
+def kept(words: list[str]) -> int:
+    """Run the command; return FAILED, with nothing left of it, where we fail: 1 would be the command's word."""
+    try:
+        return main(words)
+    except BaseException:
+        traceback.print_exc()
+        end(0, FAILED, 0, gently=False)
+        return FAILED
+
+
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(kept(sys.argv[1:]))

@@ -52,9 +52,11 @@ class Bounds:
 def bound_to_us(argv: Sequence[str]) -> list[str]:
     """Return argv so that the kernel sends its process SIGTERM when our process dies, however it dies.
 
-    setpriv(1) execs the command, so its pid is the command's; `preexec_fn` would do the same, unsafely.
+    setpriv(1) and sh exec the command, so its pid is the command's; `preexec_fn` would do the same, unsafely. sh
+    looks whether we died before setpriv's word to the kernel: such a death is never told.
     """
-    return ["setpriv", "--pdeathsig", "TERM", "--", *argv]
+    alive = '[ "$PPID" = "$0" ] || exit 143; exec "$@"'
+    return ["setpriv", "--pdeathsig", "TERM", "--", "/bin/sh", "-c", alive, str(os.getpid()), *argv]
 
 
 def printable(argv: Sequence[str], env: Mapping[str, str] | None = None) -> str:
@@ -87,30 +89,41 @@ def require(program: str, path: str | None = None) -> None:
 
 
 @contextmanager
-def logging(log: Path) -> Iterator[None]:
-    """Make a HostError of what goes wrong at starting a program and writing its log."""
+def starting() -> Iterator[None]:
+    """Make a passing HostError of what the system refuses only for now at starting a program."""
     try:
         yield
     except OSError as error:
-        passing = error.errno in (errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE)
-        what = "cannot start a program" if passing else f"cannot write {log}"
-        hint = "" if passing else "make room or mend the disk, then resume"
-        raise HostError(f"{what}: {error.strerror}", hint, transient=passing) from error
+        if error.errno not in (errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE):
+            raise
+        raise HostError(f"cannot start a program: {error.strerror}", transient=True) from error
+
+
+@contextmanager
+def logging(log: Path) -> Iterator[None]:
+    """Make a HostError of what goes wrong at starting a program and writing its log."""
+    try:
+        with starting():
+            yield
+    except OSError as error:
+        raise HostError(f"cannot write {log}: {error.strerror}", "make room or mend the disk, then resume") from error
 
 
 def output(argv: Sequence[str], *, env: Mapping[str, str] | None = None, seconds: float = 60) -> str:
     """Run a short command and return its standard output. Raises HostError if it is missing or fails."""
     try:
-        done = subprocess.run(
-            argv, capture_output=True, env=env, timeout=seconds, check=True, stdin=subprocess.DEVNULL
-        )
+        with starting():
+            done = subprocess.run(
+                argv, capture_output=True, env=env, timeout=seconds, check=True, stdin=subprocess.DEVNULL
+            )
     except FileNotFoundError as error:
         raise HostError(f"{argv[0]} is not installed", "bisector doctor says what is missing") from error
     except subprocess.TimeoutExpired as error:
         raise HostError(f"{printable(argv)} gave no answer in {seconds:.0f} s", transient=True) from error
     except subprocess.CalledProcessError as error:
         said = error.stderr.decode(errors="backslashreplace").strip()
-        raise HostError(f"{printable(argv)} failed with exit code {error.returncode}: {said}") from error
+        why = f"{printable(argv)} failed with exit code {error.returncode}: {said}"
+        raise HostError(why, transient=error.returncode < 0) from error
     return done.stdout.decode(errors="backslashreplace")
 
 

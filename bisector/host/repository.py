@@ -109,16 +109,17 @@ class Repository:
 
     def _git(self, *words: str, config: Mapping[str, str] | None = None) -> str:
         try:
-            said = str(
-                self._repo.git.execute(
-                    # A git that outlived us would check out under the feet of the next session. TERM, not KILL: git
-                    # then removes its locks.
-                    ["setpriv", "--pdeathsig", "TERM", "--", "git", *words],
-                    env=(gitconfig.variables(config) if config else _ENVIRONMENT) | self._fence,
-                    stdout_as_string=True,
-                    kill_after_timeout=SECONDS,
+            with process.starting():
+                said = str(
+                    self._repo.git.execute(
+                        # A git that outlived us would check out under the feet of the next session. TERM, not KILL:
+                        # git then removes its locks.
+                        process.bound_to_us(["git", *words]),
+                        env=(gitconfig.variables(config) if config else _ENVIRONMENT) | self._fence,
+                        stdout_as_string=True,
+                        kill_after_timeout=SECONDS,
+                    )
                 )
-            )
         except git.GitCommandError as error:
             # Killed, by a person, for memory or by our own limit: that is no answer to what was asked.
             if isinstance(error.status, int) and error.status < 0:

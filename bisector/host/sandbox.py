@@ -18,7 +18,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from bisector.errors import UserError
+from bisector.errors import HostError, UserError
 from bisector.host import seccomp
 
 IN_FORCE, OFF = "bubblewrap", "none: it was switched off"
@@ -104,13 +104,16 @@ def chosen(mode: str) -> str:
 
 
 def still(chosen: str) -> None:
-    """Refuse to go on without the sandbox under which a session began. Raises UserError."""
+    """Refuse to go on without the sandbox under which a session began. Raises HostError.
+
+    A trial can fail in passing, for memory or processes: a session is never taken out of its sandbox for that.
+    """
     if chosen == IN_FORCE and (why := why_not()):
-        raise UserError(f"the session's builds run in bubblewrap, and now {why}", "mend that, or start a new session")
+        raise HostError(f"the session's builds run in bubblewrap, and now {why}", "mend that, then resume")
 
 
 def says(chosen: str) -> str:
-    """Return what is in force, for a reader of the report. Raises UserError as `still` does."""
+    """Return what is in force, for a reader of the report. Raises HostError as `still` does."""
     if chosen != IN_FORCE:
         return f"{chosen}; builds can do whatever their user can"
     still(chosen)

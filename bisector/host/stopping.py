@@ -30,6 +30,7 @@ class _Stop:
 
     def __init__(self) -> None:
         self.until: float | None = None
+        self.number = 0
         self.hint = "nothing was begun: run it again"
         self.below: dict[int, int] = {}
         self.deferring = 0
@@ -86,11 +87,20 @@ def _asked(number: int, _: object) -> None:
         # Once more: no patience left, but the way out must not be interrupted.
         _stop.until = time.monotonic()
         return
-    _stop.until = time.monotonic() + GRACE
+    _stop.until, _stop.number = time.monotonic() + GRACE, number
     _stop.below = _below()
     if not _stop.deferring:
         raise _interrupted(number)
     _stop.late = number
+
+
+def insist() -> None:
+    """Raise Interrupted once more if we were asked to stop and somebody swallowed it.
+
+    For whoever is about to do what a stopped session must not: what was read meanwhile may have a hole.
+    """
+    if _stop.until is not None and not _stop.deferring:
+        raise _interrupted(_stop.number)
 
 
 def _interrupted(number: int) -> Interrupted:

@@ -15,7 +15,8 @@ import shlex
 import socket
 import subprocess
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from bisector.errors import HostError
@@ -44,7 +45,7 @@ def run(tree: Worktree, answer: Answer, log: Path) -> None:
     # A pair, and not a path: nothing is left behind when we are killed, and nobody else can reach it.
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
     with ours, log.open("ab") as sink:
-        with theirs:
+        with theirs, process.starting():
             running = subprocess.Popen(
                 process.bound_to_us(["git", "bisect", "run", "sh", "-c", shell_line(theirs.fileno())]),
                 cwd=tree.path,
@@ -95,19 +96,28 @@ def _serve(ours: socket.socket, running: subprocess.Popen[bytes], answer: Answer
 def _answered(ours: socket.socket, answer: Answer) -> bool:
     """Answer one question; False if the line was closed without one."""
     ours.settimeout(LINE)
-    try:
-        asked = b""
+    asked = b""
+    with _talking():
         while not asked.endswith(b"\n"):
             block = ours.recv(256)
             if not block:
                 return False
             asked += block
-        commit = asked.decode("ascii", "replace").strip()
-        ours.sendall(f"{commit} {answer(commit).value}\n".encode())
+    commit = asked.decode("ascii", "replace").strip()
+    # Outside: what fails in a whole step is not the child's failure.
+    verdict = answer(commit)
+    with _talking():
+        ours.sendall(f"{commit} {verdict.value}\n".encode())
+    return True
+
+
+@contextmanager
+def _talking() -> Iterator[None]:
+    try:
+        yield
     except OSError as error:
         # A verdict that did not arrive is in the journal; a resumed session gives it to git again.
         raise HostError(f"the child of git bisect run is gone: {error}", transient=True) from error
-    return True
 
 
 def left(tree: Worktree, olds: Sequence[str], marks: Mapping[str, Verdict]) -> list[str]:

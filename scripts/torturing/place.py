@@ -102,8 +102,8 @@ class Place:
         return Run(running, out, err)
 
     def sessions(self) -> list[Path]:
-        """Return all sessions' directories, with or without a journal."""
-        return sorted((self.state / "sessions").glob("*"))
+        """Return all sessions' directories, but for one that a kill left half-begun under a hidden name."""
+        return sorted((self.state / "sessions").glob("[!.]*"))
 
     def names(self) -> set[str]:
         """Return the names of all that bisector left here, without what differs by chance."""
