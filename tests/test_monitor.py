@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import socket
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 import pytest
 
 from bisector import boot
 from bisector.errors import HostError
 from bisector.evidence.limits import FLOOR
-from bisector.host import monitor
+from bisector.host import console, monitor
 from bisector.model import Ending
 from bisector.watch import Watch
 from tests.frames import NONCE
@@ -42,8 +44,13 @@ class Pipe:
 
 
 @contextmanager
-def qemu(answer: Callable[[Pipe], str | None], *events: dict[str, object]) -> Iterator[tuple[monitor.Monitor, Pipe]]:
-    """Play a QEMU that tells the guest's clock as `answer` has it (None: never), and these events when it goes on."""
+def qemu(
+    answer: Callable[[Pipe], str | None], *events: dict[str, object], said: console.Console | None = None
+) -> Iterator[tuple[monitor.Monitor, Pipe]]:
+    """Play a QEMU that tells the guest's clock as `answer` has it (None: never), and these events when it goes on.
+
+    `said`: its console, if that shall not be the pipe.
+    """
     ours, theirs = socket.socketpair()
     pipe = Pipe()
 
@@ -66,7 +73,7 @@ def qemu(answer: Callable[[Pipe], str | None], *events: dict[str, object]) -> It
     player = threading.Thread(target=play, daemon=True)
     player.start()
     with theirs:
-        with ours, monitor.Monitor(ours, pipe) as made:  # type: ignore[arg-type]
+        with ours, monitor.Monitor(ours, said or pipe) as made:  # type: ignore[arg-type]
             yield made, pipe
         player.join(20)
     for end in pipe.ends:
@@ -122,6 +129,37 @@ def test_a_monitor_that_is_mute_while_the_console_is_too_is_our_machine_s_failur
     monkeypatch.setattr(monitor, "ANSWER", 0.3)
     with qemu(lambda _: None) as (made, _), pytest.raises(HostError, match="gave no answer"):
         made.clock(0x9010000)
+
+
+@contextmanager
+def full_disk() -> Iterator[None]:
+    """Let no file grow for a while."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def test_a_block_that_does_not_come_to_the_log_is_our_machine_s_failure(tmp_path: Path) -> None:
+    argv = ["sh", "-c", "sleep 0.3; echo first; sleep 30"]
+    with (
+        pytest.raises(HostError, match="File too large"),
+        console.opened(argv, log=tmp_path / "log") as said,
+        qemu(lambda _: None, said=said) as (made, _),
+        full_disk(),
+    ):
+        made.hear(20)
+
+
+def test_nobody_can_swallow_that_the_log_is_not_whole(tmp_path: Path) -> None:
+    with (
+        pytest.raises(HostError, match="File too large"),
+        console.opened(["echo", "first"], log=tmp_path / "log") as said,
+    ):
+        with suppress(OSError), full_disk():
+            said.read(20)
 
 
 @dataclass

@@ -65,6 +65,8 @@ class Monitor:
         self._console = console
         # The console was drained, or the guest has ended.
         self._news = asyncio.Event()
+        # What went wrong in `_drain`: the loop would tell nobody.
+        self._failed: BaseException | None = None
         self._loop.add_reader(console.descriptor, self._drain)
         self._asked: asyncio.Task[str] | None = None
         self._wait(self._client.connect(ours))
@@ -82,25 +84,39 @@ class Monitor:
         """Leave the connection. Never fails."""
         self._end.cancel()
         try:
-            self._wait(self._client.disconnect())
-        except (Gone, HostError):
+            self._loop.run_until_complete(asyncio.wait_for(self._client.disconnect(), ANSWER))
+        except (QMPError, OSError, EOFError):
             pass
         finally:
             self._loop.close()
 
     def _drain(self) -> None:
         self._news.set()
-        if not self._console.drain():
+        goes_on = False
+        try:
+            goes_on = self._console.drain()
+        except BaseException as error:
+            self._failed = error
+        if not goes_on:
             # A closed line is readable for ever.
             self._loop.remove_reader(self._console.descriptor)
 
+    def _require_drained(self) -> None:
+        """Raise what kept the console from being drained: a full disk, an interruption."""
+        if self._failed is not None:
+            raise self._failed
+
     def _wait(self, coroutine: Coroutine[Any, Any, T]) -> T:
         try:
-            return self._loop.run_until_complete(asyncio.wait_for(coroutine, ANSWER))
+            answer = self._loop.run_until_complete(asyncio.wait_for(coroutine, ANSWER))
         except TimeoutError as error:
+            self._require_drained()
             raise _mute() from error
         except (QMPError, OSError, EOFError) as error:
+            self._require_drained()
             raise Gone from error
+        self._require_drained()
+        return answer
 
     def _ask(self, command: str, **arguments: object) -> Any:
         return self._wait(self._client.execute(command, arguments or None))
@@ -126,6 +142,7 @@ class Monitor:
         """Wait until the console says something or closes, or the guest ends; at most so many seconds."""
         if not self.guest_ended:
             self._loop.run_until_complete(self._heard(seconds))
+        self._require_drained()
         self._news.clear()
 
     async def _heard(self, seconds: float, *tasks: asyncio.Task[Any]) -> None:
@@ -161,6 +178,7 @@ class Monitor:
     def _answer(self, asked: asyncio.Task[str]) -> str | None:
         """Wait for the answer; None if the console says something first."""
         self._loop.run_until_complete(self._heard(ANSWER, asked))
+        self._require_drained()
         try:
             if asked.done():
                 return asked.result()
