@@ -4,12 +4,20 @@ from __future__ import annotations
 
 import os
 import shutil
+import time
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from bisector import boot, listen
+from bisector.arches import ARCHITECTURES
+from bisector.evidence.limits import FLOOR
+from bisector.guest import initramfs
+from bisector.host import console
+from bisector.model import Ending, Kernel, Limits, Transcript
 from tests.conftest import SHORT, Bisector, Json
+from tests.frames import NONCE
 from tests.minitree import MiniTree
 
 QEMU = "qemu-system-aarch64"
@@ -85,6 +93,40 @@ def test_endless_output_is_cut_in_the_log_too_which_says_so_and_the_place_is_tol
     log = Path(step["logs"][-1])
     assert log.stat().st_size < 2 << 20
     assert "[bisector: given up: flooded]" in log.read_text()
+
+
+def booted(step: Json, place: Path, limits: Limits) -> tuple[Transcript, str]:
+    """Boot the step's kernel once more; return what was judged, and the log."""
+    place.mkdir()
+    (place / "initramfs").write_bytes(initramfs.archive(b"", NONCE))
+    machine, kernel = boot.Machine(ARCHITECTURES[0]), Kernel(**step["kernel"])
+    log = place / "log"
+    heard = boot.boot(machine, kernel, initramfs=place / "initramfs", nonce=NONCE, limits=limits, log=log)
+    return heard, log.read_bytes().decode()
+
+
+def test_how_much_of_a_flood_is_judged_does_not_hang_on_how_fast_it_was_read(
+    tree: MiniTree, bisector: Bisector, tmp_path: Path
+) -> None:
+    step = step_of(bisector, tree, tree.commit("mini: floods", mode="ENDLESS_OUTPUT"))
+    limits = replace(FLOOR, output=1 << 17)
+    boots = [booted(step, tmp_path / name, limits) for name in ("one", "other")]
+    assert boots[0][0].text == boots[1][0].text
+    for heard, log in boots:
+        assert heard.ending is Ending.FLOODED
+        assert len(heard.text) == limits.output
+        # The guest talked on while its CPUs were looked for.
+        assert len(log.partition("given up: flooded")[2]) > 1000
+
+
+def test_a_qemu_that_is_gone_and_still_talks_is_not_listened_to_for_ever(tmp_path: Path) -> None:
+    with console.opened(["yes"], log=tmp_path / "log") as said:
+        listen.run_out(said, 1 << 20)
+        assert 1 << 20 <= len(said.text) < 2 << 20
+    with console.opened(["sh", "-c", "while sleep 0.02; do echo talk; done"], log=tmp_path / "log") as said:
+        began = time.monotonic()
+        listen.run_out(said, 1 << 20)
+        assert time.monotonic() - began < 3
 
 
 def test_an_oops_is_an_outcome_and_what_comes_after_it_is_not_trusted(tree: MiniTree, bisector: Bisector) -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from bisector import boot
+from bisector import listen
 from bisector.errors import HostError
 from bisector.evidence.limits import FLOOR
 from bisector.host import console, monitor
@@ -157,9 +157,10 @@ def test_nobody_can_swallow_that_the_log_is_not_whole(tmp_path: Path) -> None:
     with (
         pytest.raises(HostError, match="File too large"),
         console.opened(["echo", "first"], log=tmp_path / "log") as said,
+        suppress(OSError),
+        full_disk(),
     ):
-        with suppress(OSError), full_disk():
-            said.read(20)
+        said.read(20)
 
 
 @dataclass
@@ -201,7 +202,7 @@ class Told:
 def test_what_is_said_after_the_clock_was_read_counts_from_the_next_look(
     looks: list[tuple[str, float, str]], ending: Ending, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(boot, "LOOK", 0.0)
+    monkeypatch.setattr(listen, "LOOK", 0.0)
     told = Told(looks)
-    seen = boot._Seen(Watch(replace(FLOOR, boot=1000.0), NONCE, monitor.GRAIN))
-    assert boot._listened(told, seen, told, 0) is ending  # type: ignore[arg-type]
+    seen = listen.Seen(Watch(replace(FLOOR, boot=1000.0), NONCE, monitor.GRAIN))
+    assert listen.listened(told, seen, told, 0) is ending  # type: ignore[arg-type]
