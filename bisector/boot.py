@@ -108,7 +108,7 @@ def boot(
 
 def explained(transcript: Transcript, again: Callable[[tuple[str, ...]], Transcript]) -> Transcript:
     """Boot a kernel that said nothing at all once more, with an early console, to know why. The outcome stays."""
-    if transcript.ending is not Ending.SILENT or _printed(transcript.text):
+    if _printed(transcript.text):
         return transcript
     return replace(transcript, early=again(EARLY).text)
 

@@ -59,13 +59,25 @@ def test_a_hang_is_told_with_the_place_of_every_cpu(
     assert "sampled: CPU1 off, 5 of 5 samples" in lines
 
 
+@pytest.mark.parametrize(
+    ("mode", "outcome", "why"),
+    [
+        ("SILENT_UNTIL_EARLYCON", "SILENT(nothing printed)", "why it dies"),
+        ("PANIC_EARLY", "NO_PROBE(nothing printed)", "Kernel panic - not syncing: no console yet"),
+    ],
+)
 def test_a_boot_that_says_nothing_is_booted_once_more_with_an_early_console(
-    tree: MiniTree, bisector: Bisector
+    mode: str, outcome: str, why: str, tree: MiniTree, bisector: Bisector
 ) -> None:
-    step = step_of(bisector, tree, tree.commit("mini: speaks early", mode="SILENT_UNTIL_EARLYCON"))
+    step = step_of(bisector, tree, tree.commit("mini: speaks early", mode=mode))
     seen, lines = reading(step, "boot")
-    assert seen == "SILENT(nothing printed)"
-    assert any("with an early console" in line and "why it dies" in line for line in lines), lines
+    assert seen == outcome
+    assert any("with an early console" in line and why in line for line in lines), lines
+
+
+def test_a_panic_that_talks_on_is_a_panic(tree: MiniTree, bisector: Bisector) -> None:
+    step = step_of(bisector, tree, tree.commit("mini: panics", mode="PANIC_TALKING"))
+    assert reading(step, "boot")[0] == "PANIC(and it does not end there)"
 
 
 def test_beats_without_an_end_are_overdue_and_the_place_is_told(tree: MiniTree, bisector: Bisector) -> None:
