@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, field
 
+from bisector import still
 from bisector.errors import HostError
 from bisector.host import console, monitor, process
 from bisector.model import Ending, Limits
@@ -14,9 +15,9 @@ from bisector.watch import Watch
 TICK, LOOK = 0.1, 0.05
 # A look that comes this much late means that we did not run: Ctrl-Z, a swapping or suspended host.
 SLEPT = 2.0
-# Host seconds for which QEMU sleeps in all its threads and the guest's clock stands before we say that nothing in
-# the guest can ever wake it: with the clock that counts instructions an idle guest leaps to its next timer at once.
-STILL = 2.0
+# Host seconds of looks that the guest's talk overtook, after which it is halted for one that nothing can overtake;
+# and how long a halted QEMU's last words need to get through the line.
+OVERTAKEN, DRAINED = 0.5, 0.02
 
 
 @dataclass(slots=True)
@@ -51,45 +52,84 @@ def listened(said: console.Console, seen: Seen, qemu: monitor.Monitor, register:
 
     Raises Gone, and HostError at the last net.
     """
-    watch = seen.watch
-    looked = still_since = time.monotonic()
-    guest = stood = 0.0
-    while True:
-        qemu.hear(TICK)
-        ended = qemu.guest_ended
-        block = said.read(0)
-        now = time.monotonic()
-        if now - looked > SLEPT:
-            seen.started += now - looked
-            still_since = now
-        seen.hear(block or "")
-        if watch.flooded:
-            return Ending.FLOODED
-        if ended and not block:
-            return Ending.POWERED_OFF
-        if block is None:
-            return None
-        if now - looked < LOOK:
-            continue
-        looked = now
-        if now - seen.started > watch.limits.host:
-            raise _overloaded(watch.limits, guest)
-        asleep = said.asleep()
-        told = qemu.clock(register)
+    return _Listener(said, seen, qemu, register).listened()
+
+
+class _Listener:
+    """One boot's watch at work. `guest`: what its clock said last."""
+
+    def __init__(self, said: console.Console, seen: Seen, qemu: monitor.Monitor, register: int) -> None:
+        self.said, self.seen, self.qemu, self.register = said, seen, qemu, register
+        self.guest = 0.0
+        self.still = still.Still(said, qemu)
+
+    def listened(self) -> Ending | None:
+        watch = self.seen.watch
+        looked = judged = time.monotonic()
+        while True:
+            self.qemu.hear(TICK)
+            ended = self.qemu.guest_ended
+            block = self.said.read(0)
+            now = time.monotonic()
+            if now - looked > SLEPT:
+                self.seen.started += now - looked
+                self.still.moved()
+            self.seen.hear(block or "")
+            if watch.flooded:
+                return Ending.FLOODED
+            if ended and not block:
+                return Ending.POWERED_OFF
+            if block is None:
+                return None
+            if now - looked < LOOK:
+                continue
+            looked = now
+            if now - self.seen.started > watch.limits.host:
+                raise _overloaded(watch.limits, self.guest)
+            if block:
+                self.still.moved()
+            ending, quiet = self._halted() if now - judged >= OVERTAKEN else self._looked()
+            if ending is not None:
+                return ending
+            judged = now if quiet else judged
+
+    def _looked(self) -> tuple[Ending | None, bool]:
+        """Look at the guest's clock as it runs; return whether it was quiet, so that its limits could be judged."""
+        asleep = self.said.asleep()
+        told = self.qemu.clock(self.register)
         if told is None:
-            still_since = now
-            continue
-        guest = told
+            self.still.moved()
+            return None, False
         # What was said before the clock was read waits by now, or there is nothing. What waits may have been said
         # after it as well, and the clock of an idle guest leaps: it counts as said at the next look.
-        late = said.read(0)
-        if (ending := watch.look(guest, quiet=late == "")) is not None:
-            return ending
-        seen.hear(late or "")
-        if guest != stood or late or block or not asleep:
-            stood, still_since = guest, now
-        elif now - still_since >= STILL:
-            return Ending.SILENT
+        late = self.said.read(0)
+        if (ending := self.seen.watch.look(told, quiet=late == "")) is not None:
+            return ending, True
+        self.seen.hear(late or "")
+        if told != self.guest or late:
+            self.still.moved()
+        self.guest = told
+        return self.still.look(asleep=asleep), late == ""
+
+    def _halted(self) -> tuple[Ending | None, bool]:
+        """Stop a guest that talks at every look, hear all that it said, and judge: nothing is late then."""
+        self.qemu.halt()
+        deadline = time.monotonic() + process.GRACE
+        told = None
+        while told is None:
+            while (block := self.said.read(DRAINED)) and not self.seen.watch.flooded:
+                self.seen.hear(block)
+            self.qemu.hear(0)
+            if self.seen.watch.flooded or self.qemu.guest_ended or block is None:
+                # The loop says so at its next turn.
+                return None, True
+            if time.monotonic() > deadline:
+                raise HostError("QEMU talks on although it was stopped", "is this QEMU 7 or later?", transient=True)
+            told = self.qemu.clock(self.register)
+        self.guest = told
+        ending = self.seen.watch.look(told, quiet=True)
+        self.qemu.go_on()
+        return ending, True
 
 
 def _overloaded(limits: Limits, guest: float) -> HostError:

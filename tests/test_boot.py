@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import socket
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -12,10 +13,12 @@ import pytest
 
 from bisector import boot, listen
 from bisector.arches import ARCHITECTURES
+from bisector.errors import HostError
 from bisector.evidence.limits import FLOOR
 from bisector.guest import initramfs
-from bisector.host import console
+from bisector.host import console, monitor
 from bisector.model import Ending, Kernel, Limits, Transcript
+from bisector.watch import Watch
 from tests.conftest import SHORT, Bisector, Json
 from tests.frames import NONCE
 from tests.minitree import MiniTree
@@ -92,6 +95,41 @@ def test_an_idle_guest_that_nothing_can_wake_is_silent_although_its_clock_stands
 ) -> None:
     step = step_of(bisector, tree, tree.commit("mini: idles", mode="IDLE_BOOT"), "--silence-limit", "1000000")
     assert reading(step, "boot")[0] == "SILENT"
+
+
+@pytest.mark.parametrize("vectors", ["0x20000000", "0x7f000000000"], ids=["no memory", "no address"])
+def test_a_cpu_whose_faults_fault_is_silent_although_qemu_works_and_the_guest_s_clock_stands(
+    vectors: str, tree: MiniTree, bisector: Bisector
+) -> None:
+    faults = tree.commit("mini: faults", mode=f"FAULT_LOOP({vectors})")
+    step = step_of(bisector, tree, faults, "--host-limit", "60")
+    assert reading(step, "boot")[0] == "SILENT"
+
+
+def test_a_vm_that_qemu_stopped_by_itself_is_our_machine_s_failure_and_no_silence(tmp_path: Path) -> None:
+    for name in ("image", "initramfs"):
+        (tmp_path / name).write_bytes(bytes(4096))
+    machine = boot.Machine(ARCHITECTURES[0])
+    ours, theirs = socket.socketpair()
+    argv = machine.bounded(machine.argv(str(tmp_path / "image"), str(tmp_path / "initramfs")), theirs.fileno())
+    with (
+        ours,
+        theirs,
+        console.opened(argv, log=tmp_path / "log", descriptors=[theirs.fileno()]) as said,
+        monitor.Monitor(ours, said) as qemu,
+    ):
+        # Never told to go on.
+        seen = listen.Seen(Watch(FLOOR, NONCE, monitor.GRAIN))
+        with pytest.raises(HostError, match="stopped its guest by itself: prelaunch"):
+            listen.listened(said, seen, qemu, machine.architecture.clock)
+
+
+def test_a_guest_that_talks_each_few_milliseconds_is_overdue_when_its_time_is_over(
+    tree: MiniTree, bisector: Bisector
+) -> None:
+    talks = tree.commit("mini: talks", mode='TALKS_FOREVER("exec-sigtrap", 2)')
+    step = step_of(bisector, tree, talks, "--scenario-limit", "3")
+    assert reading(step, "exec-sigtrap")[0] == "HUNG(overdue)"
 
 
 def test_endless_output_is_cut_in_the_log_too_which_says_so_and_the_place_is_told(

@@ -18,7 +18,7 @@ from bisector import listen
 from bisector.errors import HostError
 from bisector.evidence.limits import FLOOR
 from bisector.host import console, monitor
-from bisector.model import Ending
+from bisector.model import Ending, Limits
 from bisector.watch import Watch
 from tests.frames import NONCE
 
@@ -189,6 +189,12 @@ class Told:
     def asleep(self) -> bool:
         return False
 
+    def worked(self) -> float:
+        return 0.0
+
+    def instructions(self) -> int:
+        return 0
+
 
 @pytest.mark.parametrize(
     ("looks", "ending"),
@@ -206,3 +212,43 @@ def test_what_is_said_after_the_clock_was_read_counts_from_the_next_look(
     told = Told(looks)
     seen = listen.Seen(Watch(replace(FLOOR, boot=1000.0), NONCE, monitor.GRAIN))
     assert listen.listened(told, seen, told, 0) is ending  # type: ignore[arg-type]
+
+
+@dataclass
+class Talking:
+    """A guest that talks whenever it is looked at, unless it is halted."""
+
+    limits: Limits
+    guest_ended: bool = False
+    halts: int = 0
+    halted: bool = False
+    seconds: float = 0.0
+
+    def hear(self, _: float) -> None:
+        self.seconds += 0.25
+
+    def read(self, _: float) -> str:
+        return "" if self.halted else "talk\n"
+
+    def clock(self, _: int) -> float | None:
+        return float(int(self.seconds)) if self.halted else None
+
+    def halt(self) -> None:
+        self.halted, self.halts = True, self.halts + 1
+
+    def go_on(self) -> None:
+        self.halted = False
+
+    def asleep(self) -> bool:
+        return False
+
+
+def test_a_guest_that_overtakes_every_look_is_halted_for_one_and_judged(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(listen, "LOOK", 0.0)
+    monkeypatch.setattr(listen, "OVERTAKEN", 0.0)
+    guest = Talking(replace(FLOOR, host=20.0))
+    seen = listen.Seen(Watch(guest.limits, NONCE, monitor.GRAIN))
+    assert listen.listened(guest, seen, guest, 0) is Ending.OVERDUE  # type: ignore[arg-type]
+    assert not guest.halted
+    assert guest.seconds == FLOOR.boot + monitor.GRAIN
+    assert guest.halts > 1

@@ -116,6 +116,15 @@ class Console:
             return False  # it is just ending
         return set(states) == {"S"}
 
+    def worked(self) -> float:
+        """Return the processor seconds that the child has used, all its threads together."""
+        try:
+            words = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
+        except OSError:
+            return 0.0  # it is just ending
+        # proc(5): utime and stime are its fields 14 and 15; the 3rd is the first behind the name.
+        return (int(words[11]) + int(words[12])) / os.sysconf("SC_CLK_TCK")
+
     def ended(self) -> int | None:
         """Collect the exit code of a child that closed its pty: 128+N for signal N, None if it has to be ended."""
         # The pty closes a moment before the child is gone; pexpect's own wait() has no deadline.

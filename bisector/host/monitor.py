@@ -188,6 +188,14 @@ class Monitor:
             return None
         raise _mute()
 
+    def instructions(self) -> int:
+        """Return how many instructions the guest has executed; always 0 where its clock does not count them."""
+        return int(self._ask("query-replay")["icount"])
+
+    def state(self) -> str:
+        """Return QEMU's own word for what its guest does: `running`, `paused`, `internal-error`."""
+        return str(self._ask("query-status")["status"])
+
     def halt(self) -> None:
         """Stop the guest, all CPUs at once."""
         self._ask("stop")
