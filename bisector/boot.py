@@ -17,6 +17,7 @@ from bisector.model import Ending, Kernel, Limits, Transcript
 from bisector.watch import Watch
 
 _PANIC = re.compile(r"Kernel panic - not syncing")
+_BY_ITSELF = (Ending.POWERED_OFF, Ending.RESET)
 # MiB of translated code, and of address space that QEMU may use beside the guest's memory.
 CODE_MIB, BESIDE_MIB = 128, 2048
 # For a boot that is to say why an other one said nothing.
@@ -95,13 +96,13 @@ def boot(
         places = _watched(machine, kernel, said, ours, seen)
         if seen.ending is None:
             raise _accident(machine.architecture.qemu, said, log)
-        if seen.ending is Ending.POWERED_OFF:
+        if seen.ending in _BY_ITSELF:
             said.ended()
     text, ending = seen.text, seen.ending
     if ending is Ending.FLOODED:
         # As much as any host reads of it: which scenario was running then does not hang on who reads faster.
         text = text[: limits.output]
-    if ending in (Ending.POWERED_OFF, Ending.SILENT, Ending.OVERDUE) and _PANIC.search(text):
+    if ending in (*_BY_ITSELF, Ending.SILENT, Ending.OVERDUE) and _PANIC.search(text):
         ending = Ending.PANICKED
     return Transcript(text, ending, seen.seconds, seen.began, nonce, seen.watch.spans(), places)
 
@@ -141,9 +142,9 @@ def _watched(
         seen.seconds = time.monotonic() - seen.started
         # What a guest says while its CPUs are sampled is not judged: how much it is, the host's time decides.
         seen.text = said.text
-        if seen.ending is Ending.POWERED_OFF:
+        if seen.ending in _BY_ITSELF:
             qemu.quit()
-        if seen.ending in (None, Ending.POWERED_OFF):
+        if seen.ending is None or seen.ending in _BY_ITSELF:
             return ()
         said.note(f"given up: {seen.ending.value}")
         return place.sampled(qemu, kernel.system_map)

@@ -78,7 +78,7 @@ class _Listener:
             if watch.flooded:
                 return Ending.FLOODED
             if ended and not block:
-                return Ending.POWERED_OFF
+                return Ending.RESET if self.qemu.guest_reset else Ending.POWERED_OFF
             if block is None:
                 return None
             if now - looked < LOOK:

@@ -46,7 +46,7 @@ FLIPS: dict[str, tuple[Edits, Edits, str, str, str]] = {
         {}, {"mode": 'OOPS_DURING("exec-sigtrap")'}, "exec-sigtrap", "STUCK", "OOPS(Oops in do_breakpoint)"
     ),
     "a panic at boot": ({}, {"mode": "PANIC_BOOT"}, "boot", "OK", TOLD),
-    "a reset without a word": ({}, {"mode": "PANIC_EARLY"}, "boot", "OK", "NO_PROBE(nothing printed)"),
+    "a reset without a word": ({}, {"mode": "PANIC_EARLY"}, "boot", "OK", "NO_PROBE(reset, nothing printed)"),
     "a power-off before the last line": ({}, {"mode": "NO_END"}, "boot", "OK", "CUT_OFF"),
     "a boot panic is mended": ({"mode": "PANIC_BOOT"}, {"mode": "NORMAL"}, "boot", TOLD, "OK"),
 }  # fmt: skip

@@ -49,6 +49,7 @@ def reading(step: Json, scenario: str) -> tuple[str, list[str]]:
         ("SILENT_BOOT", "boot", "SILENT(nothing printed)"),
         ("SILENT_BEFORE", "boot", "SILENT"),
         ('SILENT_DURING("exec-sigtrap")', "exec-sigtrap", "HUNG(silent)"),
+        ("OOPS_BOOT", "boot", "OOPS(Oops in do_breakpoint)"),
         ("NO_POWER_OFF", "boot", "NO_POWER_OFF"),
     ],
 )
@@ -66,7 +67,7 @@ def test_a_hang_is_told_with_the_place_of_every_cpu(
     ("mode", "outcome", "why"),
     [
         ("SILENT_UNTIL_EARLYCON", "SILENT(nothing printed)", "why it dies"),
-        ("PANIC_EARLY", "NO_PROBE(nothing printed)", "Kernel panic - not syncing: no console yet"),
+        ("PANIC_EARLY", "NO_PROBE(reset, nothing printed)", "Kernel panic - not syncing: no console yet"),
     ],
 )
 def test_a_boot_that_says_nothing_is_booted_once_more_with_an_early_console(
@@ -76,6 +77,22 @@ def test_a_boot_that_says_nothing_is_booted_once_more_with_an_early_console(
     seen, lines = reading(step, "boot")
     assert seen == outcome
     assert any("with an early console" in line and why in line for line in lines), lines
+
+
+@pytest.mark.parametrize(
+    ("mode", "scenario", "outcome"),
+    [
+        ('RESET_DURING("exec-sigtrap")', "exec-sigtrap", "CUT_OFF(reset)"),
+        ("RESET_AT_THE_END", "boot", "NO_POWER_OFF(reset)"),
+        ("PANIC_AT_THE_END", "boot", "NO_POWER_OFF(panic)"),
+        ("NO_END", "boot", "CUT_OFF"),
+        ("PANIC_BOOT", "boot", "PANIC(the mini kernel was told to)"),
+    ],
+)
+def test_a_reset_a_panic_and_a_power_off_are_three_things(
+    mode: str, scenario: str, outcome: str, tree: MiniTree, bisector: Bisector
+) -> None:
+    assert reading(step_of(bisector, tree, tree.commit("mini: ends", mode=mode)), scenario)[0] == outcome
 
 
 def test_a_panic_that_talks_on_is_a_panic(tree: MiniTree, bisector: Bisector) -> None:

@@ -169,6 +169,7 @@ class Told:
 
     looks: list[tuple[str, float, str]]
     guest_ended: bool = False
+    guest_reset: bool = False
     _turn: int = -1
     _late: bool = False
 
@@ -220,6 +221,7 @@ class Talking:
 
     limits: Limits
     guest_ended: bool = False
+    guest_reset: bool = False
     halts: int = 0
     halted: bool = False
     seconds: float = 0.0

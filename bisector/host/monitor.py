@@ -69,6 +69,8 @@ class Monitor:
         self._failed: BaseException | None = None
         self._loop.add_reader(console.descriptor, self._drain)
         self._asked: asyncio.Task[str] | None = None
+        # Whether the guest that has ended wanted to start again.
+        self.guest_reset = False
         self._wait(self._client.connect(ours))
         self._end = self._loop.create_task(self._ended_by_guest())
 
@@ -130,6 +132,7 @@ class Monitor:
         async for event in self._ends:
             data = event.get("data")
             if isinstance(data, dict) and data.get("guest") is True:
+                self.guest_reset = data.get("reason") == "guest-reset"
                 break
         self._news.set()
 
