@@ -147,7 +147,7 @@ def _watched(
         if seen.ending is None or seen.ending in _BY_ITSELF:
             return ()
         said.note(f"given up: {seen.ending.value}")
-        return place.sampled(qemu, kernel.system_map)
+        return place.sampled(qemu, kernel)
 
 
 def _not_begun(machine: Machine, said: console.Console, seen: listen.Seen) -> HostError:

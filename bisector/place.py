@@ -10,21 +10,27 @@ from pathlib import Path
 
 from bisector.errors import HostError
 from bisector.host import monitor
+from bisector.model import Kernel
 
 # Looks, and the host seconds between two: a loop of some instructions is seen as one, a moving guest as several.
 SAMPLES, BETWEEN = 5, 0.03
 # Functions in which a CPU waits for an interrupt.
 _IDLE = frozenset({"cpu_do_idle", "arch_cpu_idle", "default_idle_call", "do_idle", "cpu_startup_entry"})
-# Until the MMU is on the kernel runs at physical addresses: QEMU puts an arm64 Image 2 MiB into the RAM.
-_LOADED_AT = 0x40200000
+# Until the MMU is on the kernel runs at physical addresses. QEMU puts an arm64 Image as far into the RAM as its
+# header says (Linux: Documentation/arch/arm64/booting.rst), and 2 MiB where that says 0, as all do since Linux
+# commit cfa7ede20f13 ("arm64: set TEXT_OFFSET to 0x0 in preparation for removing it entirely"), v5.8.
+_RAM, _USUAL = 0x40000000, 0x200000
+# What QEMU itself needs at the start of the RAM.
+_QEMU_S_OWN = 0x1000
 # A symbol that ends nowhere: what is this far behind the last one is in none.
 _FAR = 1 << 20
 
 
 class Symbols:
-    """The addresses of a System.map, those of code only."""
+    """The addresses of a System.map, those of code only. `loaded`: where the image stands in the guest's memory."""
 
-    def __init__(self, lines: Iterable[str]) -> None:
+    def __init__(self, lines: Iterable[str], loaded: int = _RAM + _USUAL) -> None:
+        self._loaded = loaded
         rows = []
         for line in lines:
             address, _, rest = line.strip().partition(" ")
@@ -40,7 +46,7 @@ class Symbols:
         """Return the function and the offset in it, None for an address in no function."""
         found = self._at(counter)
         if found is None and self._text is not None:
-            found = self._at(counter - _LOADED_AT + self._text)
+            found = self._at(counter - self._loaded + self._text)
         return found
 
     def _at(self, counter: int) -> tuple[str, int] | None:
@@ -50,7 +56,13 @@ class Symbols:
         return self._names[index], counter - self._addresses[index]
 
 
-def sampled(qemu: monitor.Monitor, system_map: str) -> tuple[str, ...]:
+def loaded_at(head: bytes) -> int:
+    """Return where QEMU puts an Image whose first bytes these are, as hw/arm/boot.c of QEMU 7.2 does."""
+    offset = int.from_bytes(head[8:16], "little")
+    return _RAM + offset + (_USUAL if offset < _QEMU_S_OWN else 0)
+
+
+def sampled(qemu: monitor.Monitor, kernel: Kernel) -> tuple[str, ...]:
     """Stop the guest a few times and say where each CPU was. Never fails: this is evidence, not a verdict."""
     looks: list[Mapping[int, tuple[int, int]]] = []
     try:
@@ -59,8 +71,8 @@ def sampled(qemu: monitor.Monitor, system_map: str) -> tuple[str, ...]:
             looks.append(qemu.counters())
             qemu.go_on()
             time.sleep(BETWEEN)
-        with Path(system_map).open(errors="replace") as lines:
-            symbols = Symbols(lines)
+        with Path(kernel.image).open("rb") as image, Path(kernel.system_map).open(errors="replace") as lines:
+            symbols = Symbols(lines, loaded_at(image.read(16)))
     except (monitor.Gone, HostError, OSError, ValueError):
         return ()
     return tuple(told(cpu, [look[cpu] for look in looks if cpu in look], symbols) for cpu in sorted(looks[0]))

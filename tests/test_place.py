@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bisector.place import Symbols, told
+from bisector.place import Symbols, loaded_at, told
 
 MAP = """\
 0000000000000000 A _kernel_flags_le_hi32
@@ -33,6 +33,13 @@ def test_an_idle_cpu_and_one_that_was_never_started_are_said_so() -> None:
 
 def test_before_the_mmu_is_on_the_place_is_found_by_its_physical_address() -> None:
     assert told(0, [(0x40200044, 1)], SYMBOLS) == "CPU0 in primary_entry+0x4, 1 of 1 samples"
+
+
+def test_a_kernel_from_before_v5_8_stands_where_its_header_says() -> None:
+    code = bytes(8)
+    assert loaded_at(code + bytes(8)) == 0x40200000
+    old = loaded_at(code + (0x80000).to_bytes(8, "little"))
+    assert told(0, [(0x40080044, 1)], Symbols(MAP.splitlines(), old)) == "CPU0 in primary_entry+0x4, 1 of 1 samples"
 
 
 def test_a_place_in_no_function_is_told_as_it_is() -> None:
