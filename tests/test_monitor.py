@@ -80,8 +80,10 @@ def qemu(
         os.close(end)
 
 
-def clock(seconds: int) -> str:
-    return f"0000000009010000: 0x{monitor.RTC_BASE_SECONDS + seconds:08x}\r\n"
+def clock(seconds: int, load: int | None = None) -> str:
+    """Return what QEMU says of the guest's chip; `load`: what the guest has set it to, in seconds since its start."""
+    words = (monitor.RTC_BASE_SECONDS + seconds, 0, 0 if load is None else monitor.RTC_BASE_SECONDS + load)
+    return f"0000000009010000: {' '.join(f'0x{word % (1 << 32):08x}' for word in words)}\r\n"
 
 
 def event(guest: bool) -> dict[str, object]:
@@ -95,6 +97,18 @@ def event(guest: bool) -> dict[str, object]:
 def test_the_guest_s_clock_is_what_its_chip_says() -> None:
     with qemu(lambda _: clock(7)) as (made, _):
         assert made.clock(0x9010000) == 7.0
+
+
+@pytest.mark.parametrize("leap", [1000, -1000, 1 << 31, 2717130496 - 2])
+def test_a_guest_that_sets_its_chip_does_not_set_the_clock_that_decides(leap: int) -> None:
+    told = [
+        clock(7),
+        *(clock(seconds + leap, 8 + leap) for seconds in (9, 12)),
+        # To the same once more: it goes back then.
+        *(clock(seconds + leap, 8 + leap) for seconds in (10, 20)),
+    ]
+    with qemu(lambda _: told.pop(0)) as (made, _):
+        assert [made.clock(0x9010000) for _ in range(5)] == [7, 8, 11, 13, 23]
 
 
 def test_an_answer_that_the_console_overtook_is_nobody_s() -> None:

@@ -93,7 +93,7 @@ def test_a_step_that_differs_only_in_si_code_is_found(state: Path) -> None:
         ("unsup", "exec-sigtrap", "UNSUP(EINVAL)"),
         ("unkillable", "exec-sigtrap", "UNKILLABLE()"),
         ("other-console", "exec-sigtrap", "STUCK()"),
-        ("silent", "boot", "NO_PROBE(reset, nothing printed)"),
+        ("silent", "boot", "NO_PROBE(nothing printed)"),
     ],
 )
 def test_what_a_fixture_does_is_read_by_its_name(state: Path, name: str, scenario: str, outcome: str) -> None:
