@@ -16,7 +16,7 @@ TICK, LOOK = 0.1, 0.05
 # A look that comes this much late means that we did not run: Ctrl-Z, a swapping or suspended host.
 SLEPT = 2.0
 # Host seconds of looks that the guest's talk overtook, after which it is halted for one that nothing can overtake;
-# and how long a halted QEMU's last words need to get through the line.
+# and how long the last words of a QEMU that is halted, or whose guest has ended, need to get through the line.
 OVERTAKEN, DRAINED = 0.5, 0.02
 
 
@@ -69,7 +69,7 @@ class _Listener:
         while True:
             self.qemu.hear(TICK)
             ended = self.qemu.guest_ended
-            block = self.said.read(0)
+            block = self.said.read(DRAINED if ended else 0)
             now = time.monotonic()
             if now - looked > SLEPT:
                 self.seen.started += now - looked
@@ -106,10 +106,11 @@ class _Listener:
         if (ending := self.seen.watch.look(told, quiet=late == "")) is not None:
             return ending, True
         self.seen.hear(late or "")
-        if told != self.guest or late:
+        moved, self.guest = told != self.guest, told
+        if moved or late:
             self.still.moved()
-        self.guest = told
-        return self.still.look(asleep=asleep), late == ""
+            return None, late == ""
+        return self.still.look(asleep=asleep), True
 
     def _halted(self) -> tuple[Ending | None, bool]:
         """Stop a guest that talks at every look, hear all that it said, and judge: nothing is late then."""
