@@ -6,10 +6,10 @@ import re
 import socket
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from bisector import place
+from bisector import listen, place
 from bisector.arches import Architecture
 from bisector.errors import HostError
 from bisector.host import console, monitor, process
@@ -17,13 +17,7 @@ from bisector.model import Ending, Kernel, Limits, Transcript
 from bisector.watch import Watch
 
 _PANIC = re.compile(r"Kernel panic - not syncing")
-# Host seconds: how long one read waits, and how often QEMU is asked for the guest's clock (1 ms an answer).
-TICK, LOOK = 0.1, 0.05
-# A look that comes this much late means that we did not run: Ctrl-Z, a swapping or suspended host.
-SLEPT = 2.0
-# Host seconds for which QEMU sleeps in all its threads and the guest's clock stands before we say that nothing in
-# the guest can ever wake it: with the clock that counts instructions an idle guest leaps to its next timer at once.
-STILL = 2.0
+_BY_ITSELF = (Ending.POWERED_OFF, Ending.RESET)
 # MiB of translated code, and of address space that QEMU may use beside the guest's memory.
 CODE_MIB, BESIDE_MIB = 128, 2048
 # For a boot that is to say why an other one said nothing.
@@ -96,24 +90,26 @@ def boot(
     process.require(machine.architecture.qemu)
     ours, theirs = socket.socketpair()
     argv = machine.bounded(machine.argv(kernel.image, str(initramfs), *words), theirs.fileno())
-    seen = _Seen(Watch(limits, nonce, monitor.GRAIN))
+    seen = listen.Seen(Watch(limits, nonce, monitor.GRAIN))
     with ours, theirs, console.opened(argv, log=log, descriptors=[theirs.fileno()]) as said:
         theirs.close()
         places = _watched(machine, kernel, said, ours, seen)
         if seen.ending is None:
             raise _accident(machine.architecture.qemu, said, log)
-        if seen.ending is Ending.POWERED_OFF:
+        if seen.ending in _BY_ITSELF:
             said.ended()
-        text = said.text
-    ending = seen.ending
-    if ending in (Ending.POWERED_OFF, Ending.SILENT) and _PANIC.search(text):
+    text, ending = seen.text, seen.ending
+    if ending is Ending.FLOODED:
+        # As much as any host reads of it: which scenario was running then does not hang on who reads faster.
+        text = text[: limits.output]
+    if ending in (*_BY_ITSELF, Ending.SILENT, Ending.OVERDUE) and _PANIC.search(text):
         ending = Ending.PANICKED
     return Transcript(text, ending, seen.seconds, seen.began, nonce, seen.watch.spans(), places)
 
 
 def explained(transcript: Transcript, again: Callable[[tuple[str, ...]], Transcript]) -> Transcript:
     """Boot a kernel that said nothing at all once more, with an early console, to know why. The outcome stays."""
-    if transcript.ending is not Ending.SILENT or _printed(transcript.text):
+    if _printed(transcript.text):
         return transcript
     return replace(transcript, early=again(EARLY).text)
 
@@ -129,105 +125,35 @@ def _accident(qemu: str, said: console.Console, log: Path) -> HostError:
     return HostError(f"{qemu} ended with exit code {said.ended()}: {last[:200]}", f"see {log}", transient=True)
 
 
-@dataclass(slots=True)
-class _Seen:
-    """How a boot went, on the host's clock. `started` moves on by the time in which we did not run."""
-
-    watch: Watch
-    ending: Ending | None = None
-    started: float = field(default_factory=time.monotonic)
-    began: float | None = None
-    seconds: float = 0.0
-
-    def hear(self, block: str) -> None:
-        self.watch.hear(block)
-        if self.began is None and self.watch.begun:
-            self.began = time.monotonic() - self.started
-
-
 def _watched(
-    machine: Machine, kernel: Kernel, said: console.Console, line: socket.socket, seen: _Seen
+    machine: Machine, kernel: Kernel, said: console.Console, line: socket.socket, seen: listen.Seen
 ) -> tuple[str, ...]:
     """Listen to the boot's end, or give it up; return where its CPUs were then. No ending: QEMU is gone."""
     try:
         qemu = monitor.Monitor(line, said)
     except monitor.Gone:
-        raise _not_begun(machine, said) from None
+        raise _not_begun(machine, said, seen) from None
     with qemu:
         try:
             qemu.go_on()
-            seen.ending = _listened(said, seen, qemu, machine.architecture.clock)
+            seen.ending = listen.listened(said, seen, qemu, machine.architecture.clock)
         except monitor.Gone:
-            while said.read(TICK):
-                pass
+            listen.run_out(said, seen.watch.limits.output)
         seen.seconds = time.monotonic() - seen.started
-        if seen.ending is Ending.POWERED_OFF:
+        if seen.ending in _BY_ITSELF:
             qemu.quit()
-        if seen.ending in (None, Ending.POWERED_OFF):
+        # What a guest says while its CPUs are sampled is not judged: how much it is, the host's time decides.
+        seen.text = said.text
+        if seen.ending is None or seen.ending in _BY_ITSELF:
             return ()
         said.note(f"given up: {seen.ending.value}")
-        return place.sampled(qemu, kernel.system_map)
+        return place.sampled(qemu, kernel)
 
 
-def _not_begun(machine: Machine, said: console.Console) -> HostError:
+def _not_begun(machine: Machine, said: console.Console, seen: listen.Seen) -> HostError:
     """QEMU ended before its guest began: what it said is the reason."""
-    while said.read(TICK):
-        pass
+    listen.run_out(said, seen.watch.limits.output)
     last = (said.text.strip().splitlines() or ["no word"])[-1]
     name = machine.architecture.qemu
     why = f"{name} did not start, exit code {said.ended()}: {last[:200]}"
     return HostError(why, "bisector doctor says what is missing; then resume", transient=True)
-
-
-def _listened(said: console.Console, seen: _Seen, qemu: monitor.Monitor, register: int) -> Ending | None:
-    """Listen until the guest ends or a limit is broken; None if QEMU ends first, without its guest.
-
-    Raises Gone, and HostError at the last net.
-    """
-    watch = seen.watch
-    looked = still_since = time.monotonic()
-    guest = stood = 0.0
-    while True:
-        qemu.hear(TICK)
-        ended = qemu.guest_ended
-        block = said.read(0)
-        now = time.monotonic()
-        if now - looked > SLEPT:
-            seen.started += now - looked
-            still_since = now
-        seen.hear(block or "")
-        if watch.flooded:
-            return Ending.FLOODED
-        if ended and not block:
-            return Ending.POWERED_OFF
-        if block is None:
-            return None
-        if now - looked < LOOK:
-            continue
-        looked = now
-        if now - seen.started > watch.limits.host:
-            raise _overloaded(watch.limits, guest)
-        asleep = said.asleep()
-        told = qemu.clock(register)
-        if told is None:
-            still_since = now
-            continue
-        guest = told
-        # What was said before the clock was read waits by now, or there is nothing. What waits may have been said
-        # after it as well, and the clock of an idle guest leaps: it counts as said at the next look.
-        late = said.read(0)
-        if (ending := watch.look(guest, quiet=late == "")) is not None:
-            return ending
-        seen.hear(late or "")
-        if guest != stood or late or block or not asleep:
-            stood, still_since = guest, now
-        elif now - still_since >= STILL:
-            return Ending.SILENT
-
-
-def _overloaded(limits: Limits, guest: float) -> HostError:
-    return HostError(
-        f"a boot took more than {limits.host:.0f} s of this machine's time, and its guest was still at second "
-        f"{guest:.0f} of its own",
-        "this machine is too busy: give it less to do, or raise --host-limit, then resume",
-    )

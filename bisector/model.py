@@ -85,7 +85,8 @@ class Spans:
 class Ending(enum.Enum):
     """How a boot ended, seen from outside."""
 
-    POWERED_OFF = "powered-off"  # QEMU exited by itself
+    POWERED_OFF = "powered-off"  # the guest ended itself
+    RESET = "reset"  # the same, but the guest wanted to start again: a panic before the console, or no power-off
     PANICKED = "panicked"  # the console said so
     SILENT = "silent"  # no byte for Limits.silence, or idle with nothing that could ever wake it
     OVERDUE = "overdue"  # talking, but the probe did not begin, go on or end in Limits.boot, scenario or total

@@ -12,13 +12,18 @@ from pathlib import Path
 
 from bisector.errors import HostError
 from bisector.host import monitor
+from bisector.model import Kernel
 
 # Looks, and the host seconds between two: a loop of some instructions is seen as one, a moving guest as several.
 SAMPLES, BETWEEN = 5, 0.03
 # Functions in which a CPU waits for an interrupt.
 _IDLE = frozenset({"cpu_do_idle", "arch_cpu_idle", "default_idle_call", "do_idle", "cpu_startup_entry"})
-# Until the MMU is on the kernel runs at physical addresses: QEMU puts an arm64 Image 2 MiB into the RAM.
-_LOADED_AT = 0x40200000
+# Until the MMU is on the kernel runs at physical addresses. QEMU puts an arm64 Image as far into the RAM as its
+# header says (Linux: Documentation/arch/arm64/booting.rst), and 2 MiB where that says 0, as all do since Linux
+# commit cfa7ede20f13 ("arm64: set TEXT_OFFSET to 0x0 in preparation for removing it entirely"), v5.8.
+_RAM, _USUAL = 0x40000000, 0x200000
+# What QEMU itself needs at the start of the RAM.
+_QEMU_S_OWN = 0x1000
 # A symbol that ends nowhere: what is this far behind the last one is in none.
 _FAR = 1 << 20
 # A stranger's build wrote the map. Lines and bytes of each: a distribution's kernel has some 200,000.
@@ -29,9 +34,10 @@ _CODE = re.compile(r"([0-9a-fA-F]{1,16}) [tTwW] (\S+)")
 
 
 class Symbols:
-    """The addresses of a System.map, those of code only."""
+    """The addresses of a System.map, those of code only. `loaded`: where the image stands in the guest's memory."""
 
-    def __init__(self, lines: Iterable[str]) -> None:
+    def __init__(self, lines: Iterable[str], loaded: int = _RAM + _USUAL) -> None:
+        self._loaded = loaded
         found = filter(None, map(_CODE.match, lines))
         rows = [(int(row[1], 16), row[2][:_NAME]) for row in found]
         rows.sort(key=lambda row: row[0])
@@ -43,7 +49,7 @@ class Symbols:
         """Return the function and the offset in it, None for an address in no function."""
         found = self._at(counter)
         if found is None and self._text is not None:
-            found = self._at(counter - _LOADED_AT + self._text)
+            found = self._at(counter - self._loaded + self._text)
         return found
 
     def _at(self, counter: int) -> tuple[str, int] | None:
@@ -53,14 +59,20 @@ class Symbols:
         return self._names[index], counter - self._addresses[index]
 
 
-def read(system_map: Path) -> Symbols:
+def read(system_map: Path, loaded: int) -> Symbols:
     """Read a System.map, as much of it as an honest one has. Raises OSError."""
     with system_map.open("rb") as stream:
         lines = iter(lambda: stream.readline(_LINE), b"")
-        return Symbols(line.decode(errors="replace") for line in islice(lines, _LINES))
+        return Symbols((line.decode(errors="replace") for line in islice(lines, _LINES)), loaded)
 
 
-def sampled(qemu: monitor.Monitor, system_map: str) -> tuple[str, ...]:
+def loaded_at(head: bytes) -> int:
+    """Return where QEMU puts an Image whose first bytes these are, as hw/arm/boot.c of QEMU 7.2 does."""
+    offset = int.from_bytes(head[8:16], "little")
+    return _RAM + offset + (_USUAL if offset < _QEMU_S_OWN else 0)
+
+
+def sampled(qemu: monitor.Monitor, kernel: Kernel) -> tuple[str, ...]:
     """Stop the guest a few times and say where each CPU was. Never fails: this is evidence, not a verdict."""
     looks: list[Mapping[int, tuple[int, int]]] = []
     try:
@@ -69,7 +81,8 @@ def sampled(qemu: monitor.Monitor, system_map: str) -> tuple[str, ...]:
             looks.append(qemu.counters())
             qemu.go_on()
             time.sleep(BETWEEN)
-        symbols = read(Path(system_map))
+        with Path(kernel.image).open("rb") as image:
+            symbols = read(Path(kernel.system_map), loaded_at(image.read(16)))
     except (monitor.Gone, HostError, OSError, ValueError):
         return ()
     return tuple(told(cpu, [look[cpu] for look in looks if cpu in look], symbols) for cpu in sorted(looks[0]))

@@ -16,6 +16,8 @@ from bisector.scenarios import BY_NAME, OK, UnreadableFacts, unsupported
 
 # Lines kept of one scenario: the probe says ten at most, a kernel that took its nonce as many as fit.
 SHOWN = 100
+# How a scenario's child ends if its event hits on although it was disabled.
+RUNAWAY = "code:3"
 _PANIC = re.compile(r"Kernel panic - not syncing: (.*)")
 # What differs from boot to boot in a panic's text: addresses, process ids, times, offsets.
 _VOLATILE = re.compile(r"(?P<said>exitcode=0x[0-9a-f]+)|0x[0-9a-f]+|\b[0-9a-f]{8,}\b|\d+")
@@ -27,13 +29,16 @@ _BROKEN_OFF = {
     Ending.OVERDUE: Outcome("HUNG", "overdue"),
     Ending.FLOODED: Outcome("FLOODED"),
     Ending.POWERED_OFF: Outcome("CUT_OFF"),
+    Ending.RESET: Outcome("CUT_OFF", "reset"),
 }
+_NO_POWER_OFF = {Ending.PANICKED: "panic", Ending.RESET: "reset"}
 _NOT_BEGUN = {
     Ending.PANICKED: "PANIC",
     Ending.SILENT: "SILENT",
     Ending.OVERDUE: "OVERDUE",
     Ending.FLOODED: "FLOODED",
     Ending.POWERED_OFF: "NO_PROBE",
+    Ending.RESET: "NO_PROBE",
 }
 
 
@@ -74,6 +79,15 @@ class _Run:
         return self.started and self.last - self.first + 1 == self.heard
 
 
+@dataclass(frozen=True, slots=True)
+class _Oops:
+    """The first oops, its console line, and the run in which it came; None: outside of all, the boot's own."""
+
+    outcome: Outcome
+    line: str
+    run: _Run | None
+
+
 def read(transcript: Transcript) -> Observation:
     """Return what the transcript shows, for every scenario of the table."""
     try:
@@ -91,9 +105,18 @@ def read(transcript: Transcript) -> Observation:
     running = runs[-1] if runs and runs[-1].exit is None and not ended else None
     oops = _oops(transcript.text, runs)
     boot = _boot(transcript, ended, running is not None, begun)
-    if oops is not None and oops.scenario == "boot":
-        boot = oops
-    return Observation((boot, *_judged(runs, running, transcript, oops)), build_id, release)
+    scenarios = _judged(runs, running, transcript, oops)
+    if oops is not None and oops.run is None:
+        boot = Reading("boot", oops.outcome, (oops.line,))
+    elif boot.outcome == OK and runs and runs[-1].scenario == "canary":
+        # The canary does nothing: what goes wrong beside it is no scenario's.
+        boot = next((Reading("boot", one.outcome, one.lines) for one in scenarios if _went_wrong(one)), boot)
+    return Observation((boot, *scenarios), build_id, release)
+
+
+def _went_wrong(canary: Reading) -> bool:
+    """Tell whether this is a canary beside which the kernel broke off or oopsed."""
+    return canary.scenario == "canary" and canary.outcome.word in ("PANIC", "OOPS", "HUNG", "FLOODED", "CUT_OFF")
 
 
 def _runs(heard: Sequence[Frame]) -> list[_Run]:
@@ -119,16 +142,22 @@ def _unproven(why: str, lines: tuple[str, ...], release: str) -> Observation:
 def _not_begun(transcript: Transcript) -> Observation:
     """The probe never spoke: a reading of the boot, and of nothing else."""
     # QEMU's own warnings share the terminal with the guest.
-    lines = (line.strip() for line in transcript.text.splitlines())
-    printed = [line for line in lines if line and not line.startswith("qemu-system-")]
-    detail, line = "", printed[-1][:400] if printed else ""
+    said = (line.strip() for line in transcript.text.splitlines())
+    printed = [line for line in said if line and not line.startswith("qemu-system-")]
+    details = ["reset"] if transcript.ending is Ending.RESET else []
+    lines = printed[-1:]
     if transcript.ending is Ending.PANICKED:
         detail, line = _panic(transcript.text)
+        details, lines = [detail], [line]
     elif not printed:
-        detail = "nothing printed"
+        details.append("nothing printed")
+    outcome, oops = Outcome(_NOT_BEGUN[transcript.ending], ", ".join(details)), _oops(transcript.text, ())
+    if oops is not None:
+        # The first thing that went wrong; how it ended then, another line says.
+        outcome, lines = oops.outcome, list(dict.fromkeys((oops.line, *lines)))
     early = [said.strip() for said in transcript.early.splitlines() if said.strip()][-3:]
-    shown = (line, *_sampled(transcript), *(f"with an early console: {said[:400]}" for said in early))
-    return Observation((Reading("boot", Outcome(_NOT_BEGUN[transcript.ending], detail), shown),), None, "")
+    lines = [*lines, *_sampled(transcript), *(f"with an early console: {said}" for said in early)]
+    return Observation((Reading("boot", outcome, tuple(line[:430] for line in lines)),), None, "")
 
 
 def _sampled(transcript: Transcript) -> tuple[str, ...]:
@@ -139,26 +168,27 @@ def _boot(transcript: Transcript, ended: bool, busy: bool, begun: Frame) -> Read
     """Read the boot as a whole. What broke off while a scenario ran is that scenario's reading, not this."""
     outcome = OK
     if ended and transcript.ending is not Ending.POWERED_OFF:
-        outcome = Outcome("NO_POWER_OFF")
+        outcome = Outcome("NO_POWER_OFF", _NO_POWER_OFF.get(transcript.ending, ""))
     elif not ended and not busy:
         outcome = _broken_off(transcript)
     return Reading("boot", outcome, (begun.line, *(() if busy else _sampled(transcript))))
 
 
-def _oops(text: str, runs: Sequence[_Run]) -> Reading | None:
-    """Return the first oops as a reading of the scenario that ran then, of the boot before the first one.
+def _oops(text: str, runs: Sequence[_Run]) -> _Oops | None:
+    """Return the first oops; one that a panic came before is a part of that.
 
     From there on the kernel is not to be trusted: another bug would answer the question.
     """
-    said = _OOPS.search(text)
+    panic = _PANIC.search(text)
+    said = _OOPS.search(text, 0, panic.start() if panic else len(text))
     if said is None:
         return None
     place = _OOPS_PLACE.search(text, said.end(), said.end() + 4000)
     what = _VOLATILE.sub("#", said[1]).strip(" :#") + (f" in {place[1]}" if place else "")
     line = text[text.rfind("\n", 0, said.start()) + 1 : said.end()].strip()
     before = [run for run in runs if run.at < said.start()]
-    running = max(before, key=lambda run: run.at).scenario if before else "boot"
-    return Reading(running, Outcome("OOPS", _bracketed(what)), (line[:400],))
+    running = max(before, key=lambda run: run.at) if before else None
+    return _Oops(Outcome("OOPS", _bracketed(what)), line[:400], running)
 
 
 def _broken_off(transcript: Transcript) -> Outcome:
@@ -183,21 +213,21 @@ def _bracketed(words: str) -> str:
     return words[:80].replace("(", "[").replace(")", "]")
 
 
-def _judged(
-    runs: Sequence[_Run], running: _Run | None, transcript: Transcript, oops: Reading | None
-) -> list[Reading]:
+def _judged(runs: Sequence[_Run], running: _Run | None, transcript: Transcript, oops: _Oops | None) -> list[Reading]:
     """Read every scenario that was heard of, in the order in which the probe ran them."""
     readings: dict[str, Reading] = {}
-    dead, oopsed = False, oops is not None and oops.scenario == "boot"
+    dead, oopsed = False, oops is not None and oops.run is None
     for run in runs:
-        if run.scenario not in BY_NAME:
+        known = readings.get(run.scenario)
+        # A canary runs several times; its oops is not forgotten.
+        if run.scenario not in BY_NAME or (oops is not None and known is not None and known.outcome == oops.outcome):
             continue
         outcome = Outcome("KERNEL_DEAD") if dead else _outcome(run, run is running, transcript)
         if run.scenario == "canary" and outcome != OK:
-            dead, outcome = True, Outcome("KERNEL_DEAD")
+            dead, outcome = True, outcome if run is running else Outcome("KERNEL_DEAD")
         lines = (run.lines or (run.opening,)) + (_sampled(transcript) if run is running else ())
-        if oops is not None and not oopsed and oops.scenario == run.scenario:
-            oopsed, outcome, lines = True, oops.outcome, (*oops.lines, *lines)
+        if oops is not None and run is oops.run:
+            oopsed, outcome, lines = True, oops.outcome, (oops.line, *lines)
         elif oopsed and outcome.word != "PANIC":
             outcome = Outcome("ENV_BAD", "the kernel oopsed before")
         readings[run.scenario] = Reading(run.scenario, outcome, lines)
@@ -219,6 +249,8 @@ def _outcome(run: _Run, running: bool, transcript: Transcript) -> Outcome:
         return Outcome("HUNG" if how == "deadline" else "UNKILLABLE")
     if how == "signal":
         return Outcome("KILLED", number)
+    if run.exit == RUNAWAY:
+        return Outcome("STUCK", "runaway")
     if how != "ok":
         return Outcome("NORUN", run.exit)
     if not run.whole:

@@ -16,7 +16,7 @@ from bisector.host import stopping
 from bisector.host.repository import Repository
 from bisector.host.worktree import Worktree
 from bisector.journal import Journal
-from bisector.model import Commit, Conclusion, Kind, Outcome, Purpose, Question, Step, Verdict
+from bisector.model import Commit, Conclusion, Kind, Observation, Outcome, Purpose, Question, Step, Verdict
 from bisector.search import gitrun
 
 Emit = Callable[[Event], None]
@@ -62,32 +62,45 @@ class Bisection:
 
     def _question(self) -> Question | Conclusion:
         """Test both ends and let them, or the person, say what is asked."""
-        started, settings = self.session.started, self.settings
-        old, new = started.old, started.new
-        boots = {}
-        for end, purpose in ((old, Purpose.OLD_END), (new, Purpose.NEW_END)):
-            steps = self._tested(end, purpose, settings.end_boots, None)
-            if steps[0].broken is not None:
+        settings = self.settings
+        steps = {}
+        for purpose in (Purpose.OLD_END, Purpose.NEW_END):
+            steps[purpose] = self._end(purpose, settings.end_boots)
+            if steps[purpose][0].broken is not None:
                 return Conclusion(
                     Kind.ENDS_UNFIT,
-                    f"the {purpose.value.replace('-', ' ')} makes no kernel: {steps[0].because}",
+                    f"the {purpose.value.replace('-', ' ')} makes no kernel: {steps[purpose][0].because}",
                 )
-            boots[purpose] = [taken.observation for taken in steps if taken.observation is not None]
         self._measure()
         if self.session.question is not None:
             return self.session.question
+        old, new = (self._as_searched(purpose, steps[purpose]) for purpose in steps)
         asked = ends.question(
-            boots[Purpose.OLD_END],
-            boots[Purpose.NEW_END],
+            old,
+            new,
             settings.scenario,
             Outcome.parse(settings.old_outcome) if settings.old_outcome else None,
             Outcome.parse(settings.new_outcome) if settings.new_outcome else None,
             settings.on,
         )
         if isinstance(asked, Question):
-            differing = ends.differing(boots[Purpose.OLD_END], boots[Purpose.NEW_END])
-            self._record(Asked(question=asked, differing=differing))
+            self._record(Asked(question=asked, differing=ends.differing(old, new)))
         return asked
+
+    def _end(self, purpose: Purpose, times: int) -> list[Step]:
+        end = self.session.started.old if purpose is Purpose.OLD_END else self.session.started.new
+        return self._tested(end, purpose, times, None)[:times]
+
+    def _as_searched(self, purpose: Purpose, steps: Sequence[Step]) -> list[Observation]:
+        """Return what an end's boots showed, under the limits of the search.
+
+        A boot that was given up under other limits may be given up otherwise (silent, not overdue) under these, and
+        no commit of the search would ever show what the end did: such an end is booted as many times more.
+        """
+        unmeasured = limits.with_given(limits.UNMEASURED, self.settings.limits)
+        if self.bench.limits != unmeasured and any(taken.spans is None for taken in steps):
+            steps = self._end(purpose, 2 * len(steps))[len(steps) :]
+        return [taken.observation for taken in steps if taken.observation is not None]
 
     def _measure(self) -> None:
         """Take the limits of all later boots from what the ends' own boots needed."""

@@ -26,8 +26,8 @@ NAMES: Mapping[str, str] = {
     NO_BUILD: "make fails",
     OPTION_LOST: "a required option is gone",
     "boot-silent": "nothing is printed for the silence limit",
-    "boot-panic": "a panic before the probe begins",
-    "boot-oops": "an oops before the probe begins",
+    "boot-panic": "a panic outside of the scenarios",
+    "boot-oops": "an oops outside of the scenarios",
     "boot-overdue": "it talks, but the probe does not begin",
     "boot-flooded": "it talks without end",
     "boot-no-probe": "it powers off without the probe",
@@ -49,6 +49,15 @@ def name(outcome: Outcome, scenario: str) -> str:
     return prefixed if scenario == "boot" and prefixed in NAMES else word
 
 
+def not_reached(observation: Observation, scenario: str) -> bool:
+    """Tell whether it is the boot's own outcome that kept a scenario from being measured.
+
+    After an oops of the boot every scenario is run, and none of them counts.
+    """
+    outcome, boot = observation.reading(scenario).outcome, observation.reading("boot").outcome
+    return boot.word != "OK" and (outcome.word == "NORUN" or (outcome.word, boot.word) == ("ENV_BAD", "OOPS"))
+
+
 def judge(observation: Observation, question: Question, table: Table) -> tuple[Verdict, str]:
     """Return the verdict and its reason: the asked outcome to the letter, else what the table says of its name."""
     outcome = observation.reading(question.scenario).outcome
@@ -57,7 +66,7 @@ def judge(observation: Observation, question: Question, table: Table) -> tuple[V
     if outcome == question.new:
         return Verdict.NEW, f"{question.scenario} is {outcome}"
     boot = observation.reading("boot").outcome
-    if outcome.word == "NORUN" and boot.word != "OK":
+    if not_reached(observation, question.scenario):
         return _by_table(name(boot, "boot"), f"boot: {boot}", table)
     why = f"{question.scenario} is {outcome}, neither {question.old} nor {question.new}"
     return _by_table(name(outcome, question.scenario), why, table)

@@ -144,7 +144,7 @@ def test_a_build_is_settled_by_further_attempts_with_one_job(what: str, tree: Mi
         ("SILENT_BOOT", "boot: SILENT(nothing printed)"),
         ("SILENT_BEFORE", "boot: SILENT"),
         ("PANIC_BOOT", "boot: PANIC(the mini kernel was told to)"),
-        ("PANIC_EARLY", "boot: NO_PROBE(nothing printed)"),
+        ("PANIC_EARLY", "boot: NO_PROBE(reset, nothing printed)"),
         ('PANIC_DURING("count-watch")', "exec-sigtrap is NORUN, neither"),
         ('PANIC_DURING("exec-sigtrap")', "exec-sigtrap is PANIC(the mini kernel was told to), neither STUCK nor OK"),
     ],

@@ -1,5 +1,6 @@
 """Is every kind of change found? One short history each, whose last commit makes the difference."""
 
+import json
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -45,7 +46,7 @@ FLIPS: dict[str, tuple[Edits, Edits, str, str, str]] = {
         {}, {"mode": 'OOPS_DURING("exec-sigtrap")'}, "exec-sigtrap", "STUCK", "OOPS(Oops in do_breakpoint)"
     ),
     "a panic at boot": ({}, {"mode": "PANIC_BOOT"}, "boot", "OK", TOLD),
-    "a reset without a word": ({}, {"mode": "PANIC_EARLY"}, "boot", "OK", "NO_PROBE(nothing printed)"),
+    "a reset without a word": ({}, {"mode": "PANIC_EARLY"}, "boot", "OK", "NO_PROBE(reset, nothing printed)"),
     "a power-off before the last line": ({}, {"mode": "NO_END"}, "boot", "OK", "CUT_OFF"),
     "a boot panic is mended": ({"mode": "PANIC_BOOT"}, {"mode": "NORMAL"}, "boot", TOLD, "OK"),
 }  # fmt: skip
@@ -104,6 +105,38 @@ def test_the_commit_is_found_and_certified(name: str, cases: dict[str, Future[Ca
     assert ran.conclusion["kind"] == "found"
     assert ran.tested("culprit") == [case.culprit]
     assert ran.tested("parent") == [case.parent]
+
+
+def test_a_hang_that_other_limits_would_call_otherwise_is_found_under_the_search_s_own(
+    tree: MiniTree, bisector: Bisector
+) -> None:
+    """A line each nine seconds: overdue before anything was measured, silent by what the sound end then needed."""
+    ids = tree.story(3, 1, edits={1: {"mode": 'TALKS_FOREVER("exec-sigtrap", 9000)'}})
+    ran = bisector.start(tree.path, tree.base, ids[-1], *ONCE)
+    assert ran.question == ("exec-sigtrap", "STUCK", "HUNG(silent)")
+    assert (ran.code, ran.culprit) == (0, ids[1]), ran.err
+    assert ran.tested("old-end") == [tree.base]
+    assert ran.tested("new-end") == [ids[-1], ids[-1]]
+    seen = [one["outcome"] for step in ran.steps[1:3] for one in step["observation"]["readings"]]
+    assert [one["detail"] for one in seen if one["word"] == "HUNG"] == ["overdue", "silent"]
+
+
+def test_an_end_that_is_given_up_is_booted_no_more_often_for_a_stop_in_between(
+    tree: MiniTree, bisector: Bisector
+) -> None:
+    silent = tree.commit("mini: silent", mode="SILENT_BEFORE")
+    ran = bisector.start(tree.path, tree.base, silent, *SHORT, "--end-boots", "2", "--confirm-boots", "1")
+    assert (ran.code, len(ran.tested("new-end"))) == (0, 4)
+    [session] = bisector.sessions
+    journal = session / "journal.jsonl"
+    lines = journal.read_text().splitlines(keepends=True)
+    # Cut off after the first of the boots under the search's limits: old end, new end, the limits, and it.
+    [limits] = [number for number, line in enumerate(lines) if json.loads(line)["event"] == "limits"]
+    journal.write_text("".join(lines[: limits + 2]))
+    again = bisector("resume", "--json")
+    assert (again.code, again.culprit) == (0, silent)
+    assert len(again.tested("new-end")) == 1
+    assert [line["event"] for line in bisector.journal].count("step") == len(ran.steps)
 
 
 def test_kernel_messages_inside_every_line_change_no_outcome(tree: MiniTree, bisector: Bisector) -> None:

@@ -213,3 +213,10 @@ def test_the_table_s_new_is_no_word_for_the_old_end() -> None:
     assert isinstance(ask(panics, boots("OK"), "exec-sigtrap", table={"boot-panic": Verdict.NEW}), Conclusion)
     asked = ask(panics, boots("OK"), "exec-sigtrap", table={"boot-panic": Verdict.OLD})
     assert asked == Question("exec-sigtrap", Outcome("PANIC", "x"), Outcome("OK"))
+
+
+def test_an_end_that_oopses_before_its_scenarios_is_new_if_the_table_says_so() -> None:
+    oopses = boots("ENV_BAD(the kernel oopsed before)", boot="OOPS(Oops)")
+    assert refused(ask(boots("OK"), oopses, "exec-sigtrap"))[0] is Kind.ENDS_UNFIT
+    asked = ask(boots("OK"), oopses, "exec-sigtrap", table={"boot-oops": Verdict.NEW})
+    assert asked == Question("exec-sigtrap", Outcome("OK"), Outcome("OOPS", "Oops"))

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import socket
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 import pytest
 
-from bisector import boot
+from bisector import listen
 from bisector.errors import HostError
 from bisector.evidence.limits import FLOOR
-from bisector.host import monitor
-from bisector.model import Ending
+from bisector.host import console, monitor
+from bisector.model import Ending, Limits
 from bisector.watch import Watch
 from tests.frames import NONCE
 
@@ -42,8 +44,13 @@ class Pipe:
 
 
 @contextmanager
-def qemu(answer: Callable[[Pipe], str | None], *events: dict[str, object]) -> Iterator[tuple[monitor.Monitor, Pipe]]:
-    """Play a QEMU that tells the guest's clock as `answer` has it (None: never), and these events when it goes on."""
+def qemu(
+    answer: Callable[[Pipe], str | None], *events: dict[str, object], said: console.Console | None = None
+) -> Iterator[tuple[monitor.Monitor, Pipe]]:
+    """Play a QEMU that tells the guest's clock as `answer` has it (None: never), and these events when it goes on.
+
+    `said`: its console, if that shall not be the pipe.
+    """
     ours, theirs = socket.socketpair()
     pipe = Pipe()
 
@@ -66,15 +73,17 @@ def qemu(answer: Callable[[Pipe], str | None], *events: dict[str, object]) -> It
     player = threading.Thread(target=play, daemon=True)
     player.start()
     with theirs:
-        with ours, monitor.Monitor(ours, pipe) as made:  # type: ignore[arg-type]
+        with ours, monitor.Monitor(ours, said or pipe) as made:  # type: ignore[arg-type]
             yield made, pipe
         player.join(20)
     for end in pipe.ends:
         os.close(end)
 
 
-def clock(seconds: int) -> str:
-    return f"0000000009010000: 0x{monitor.RTC_BASE_SECONDS + seconds:08x}\r\n"
+def clock(seconds: int, load: int | None = None) -> str:
+    """Return what QEMU says of the guest's chip; `load`: what the guest has set it to, in seconds since its start."""
+    words = (monitor.RTC_BASE_SECONDS + seconds, 0, 0 if load is None else monitor.RTC_BASE_SECONDS + load)
+    return f"0000000009010000: {' '.join(f'0x{word % (1 << 32):08x}' for word in words)}\r\n"
 
 
 def event(guest: bool) -> dict[str, object]:
@@ -88,6 +97,18 @@ def event(guest: bool) -> dict[str, object]:
 def test_the_guest_s_clock_is_what_its_chip_says() -> None:
     with qemu(lambda _: clock(7)) as (made, _):
         assert made.clock(0x9010000) == 7.0
+
+
+@pytest.mark.parametrize("leap", [1000, -1000, 1 << 31, 2717130496 - 2])
+def test_a_guest_that_sets_its_chip_does_not_set_the_clock_that_decides(leap: int) -> None:
+    told = [
+        clock(7),
+        *(clock(seconds + leap, 8 + leap) for seconds in (9, 12)),
+        # To the same once more: it goes back then.
+        *(clock(seconds + leap, 8 + leap) for seconds in (10, 20)),
+    ]
+    with qemu(lambda _: told.pop(0)) as (made, _):
+        assert [made.clock(0x9010000) for _ in range(5)] == [7, 8, 11, 13, 23]
 
 
 def test_an_answer_that_the_console_overtook_is_nobody_s() -> None:
@@ -124,12 +145,45 @@ def test_a_monitor_that_is_mute_while_the_console_is_too_is_our_machine_s_failur
         made.clock(0x9010000)
 
 
+@contextmanager
+def full_disk() -> Iterator[None]:
+    """Let no file grow for a while."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def test_a_block_that_does_not_come_to_the_log_is_our_machine_s_failure(tmp_path: Path) -> None:
+    argv = ["sh", "-c", "sleep 0.3; echo first; sleep 30"]
+    with (
+        pytest.raises(HostError, match="File too large"),
+        console.opened(argv, log=tmp_path / "log") as said,
+        qemu(lambda _: None, said=said) as (made, _),
+        full_disk(),
+    ):
+        made.hear(20)
+
+
+def test_nobody_can_swallow_that_the_log_is_not_whole(tmp_path: Path) -> None:
+    with (
+        pytest.raises(HostError, match="File too large"),
+        console.opened(["echo", "first"], log=tmp_path / "log") as said,
+        suppress(OSError),
+        full_disk(),
+    ):
+        said.read(20)
+
+
 @dataclass
 class Told:
     """A boot by script: what is read at each look, before and after the guest's clock was asked."""
 
     looks: list[tuple[str, float, str]]
     guest_ended: bool = False
+    guest_reset: bool = False
     _turn: int = -1
     _late: bool = False
 
@@ -150,6 +204,12 @@ class Told:
     def asleep(self) -> bool:
         return False
 
+    def worked(self) -> float:
+        return 0.0
+
+    def instructions(self) -> int:
+        return 0
+
 
 @pytest.mark.parametrize(
     ("looks", "ending"),
@@ -163,7 +223,48 @@ class Told:
 def test_what_is_said_after_the_clock_was_read_counts_from_the_next_look(
     looks: list[tuple[str, float, str]], ending: Ending, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(boot, "LOOK", 0.0)
+    monkeypatch.setattr(listen, "LOOK", 0.0)
     told = Told(looks)
-    seen = boot._Seen(Watch(replace(FLOOR, boot=1000.0), NONCE, monitor.GRAIN))
-    assert boot._listened(told, seen, told, 0) is ending  # type: ignore[arg-type]
+    seen = listen.Seen(Watch(replace(FLOOR, boot=1000.0), NONCE, monitor.GRAIN))
+    assert listen.listened(told, seen, told, 0) is ending  # type: ignore[arg-type]
+
+
+@dataclass
+class Talking:
+    """A guest that talks whenever it is looked at, unless it is halted."""
+
+    limits: Limits
+    guest_ended: bool = False
+    guest_reset: bool = False
+    halts: int = 0
+    halted: bool = False
+    seconds: float = 0.0
+
+    def hear(self, _: float) -> None:
+        self.seconds += 0.25
+
+    def read(self, _: float) -> str:
+        return "" if self.halted else "talk\n"
+
+    def clock(self, _: int) -> float | None:
+        return float(int(self.seconds)) if self.halted else None
+
+    def halt(self) -> None:
+        self.halted, self.halts = True, self.halts + 1
+
+    def go_on(self) -> None:
+        self.halted = False
+
+    def asleep(self) -> bool:
+        return False
+
+
+def test_a_guest_that_overtakes_every_look_is_halted_for_one_and_judged(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(listen, "LOOK", 0.0)
+    monkeypatch.setattr(listen, "OVERTAKEN", 0.0)
+    guest = Talking(replace(FLOOR, host=20.0))
+    seen = listen.Seen(Watch(guest.limits, NONCE, monitor.GRAIN))
+    assert listen.listened(guest, seen, guest, 0) is Ending.OVERDUE  # type: ignore[arg-type]
+    assert not guest.halted
+    assert guest.seconds == FLOOR.boot + monitor.GRAIN
+    assert guest.halts > 1

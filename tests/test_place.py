@@ -5,7 +5,7 @@ from __future__ import annotations
 import resource
 from pathlib import Path
 
-from bisector.place import Symbols, read, told
+from bisector.place import Symbols, loaded_at, read, told
 
 MAP = """\
 0000000000000000 A _kernel_flags_le_hi32
@@ -38,6 +38,13 @@ def test_before_the_mmu_is_on_the_place_is_found_by_its_physical_address() -> No
     assert told(0, [(0x40200044, 1)], SYMBOLS) == "CPU0 in primary_entry+0x4, 1 of 1 samples"
 
 
+def test_a_kernel_from_before_v5_8_stands_where_its_header_says() -> None:
+    code = bytes(8)
+    assert loaded_at(code + bytes(8)) == 0x40200000
+    old = loaded_at(code + (0x80000).to_bytes(8, "little"))
+    assert told(0, [(0x40080044, 1)], Symbols(MAP.splitlines(), old)) == "CPU0 in primary_entry+0x4, 1 of 1 samples"
+
+
 def test_a_place_in_no_function_is_told_as_it_is() -> None:
     assert told(0, [(0x1234, 1)], SYMBOLS) == "CPU0 in 0x1234, 1 of 1 samples"
     assert told(0, [(0xFFFF900000000000, 2)], SYMBOLS) == "CPU0 in 0xffff900000000000, 1 of 1 samples"
@@ -52,5 +59,5 @@ def test_a_map_that_means_harm_is_read_as_far_as_it_is_one(tmp_path: Path) -> No
         stream.write(b"no address T at_all\n-1 t negative\n\xff\xff\n" + long + b"\n" + b"x" * (8 << 20) + b"\n")
         for _ in range(64):
             stream.write(b"0 t a\n" * 100_000)
-    assert told(0, [(AT, 1)], read(path)) == f"CPU0 in {'h' * 200}+0x40, 1 of 1 samples"
+    assert told(0, [(AT, 1)], read(path, loaded_at(b""))) == f"CPU0 in {'h' * 200}+0x40, 1 of 1 samples"
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 400 << 10

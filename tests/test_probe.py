@@ -90,6 +90,7 @@ def test_a_verb_that_is_no_measurement_changes_nothing(verb: str) -> None:
         (Ending.OVERDUE, "OVERDUE"),
         (Ending.FLOODED, "FLOODED"),
         (Ending.POWERED_OFF, "NO_PROBE"),
+        (Ending.RESET, "NO_PROBE(reset)"),
     ],
 )
 def test_what_ends_before_the_probe_began_is_the_boot_s_own_outcome(ending: Ending, expected: str) -> None:
@@ -112,6 +113,7 @@ def test_a_boot_without_a_word_of_the_kernel_says_so(text: str) -> None:
         (Ending.OVERDUE, "HUNG(overdue)"),
         (Ending.FLOODED, "FLOODED"),
         (Ending.POWERED_OFF, "CUT_OFF"),
+        (Ending.RESET, "CUT_OFF(reset)"),
     ],
 )
 def test_what_ends_while_a_scenario_runs_is_that_scenario_s_outcome(ending: Ending, expected: str) -> None:
@@ -124,6 +126,65 @@ def test_what_ends_while_a_scenario_runs_is_that_scenario_s_outcome(ending: Endi
     assert boot_of(seen) == "OK"
 
 
+@pytest.mark.parametrize(
+    ("ending", "said", "expected"),
+    [
+        (Ending.SILENT, "", "HUNG(silent)"),
+        (Ending.OVERDUE, "", "HUNG(overdue)"),
+        (Ending.PANICKED, "Kernel panic - not syncing: too late", "PANIC(too late)"),
+        (Ending.RESET, "", "CUT_OFF(reset)"),
+        (Ending.POWERED_OFF, "Internal error: Oops: 96000004 [#1] SMP", "OOPS(Oops)"),
+    ],
+)
+def test_what_goes_wrong_beside_the_last_canary_is_the_boot_s_too(ending: Ending, said: str, expected: str) -> None:
+    boot = sound_boot()
+    boot.say("start scenario=canary ms=300")
+    boot.kernel(said)
+    if ending is Ending.POWERED_OFF:
+        boot.say("done scenario=canary exit=ok ms=301")
+        boot.end()
+    seen = probe.read(boot.transcript(ending))
+    assert str(seen.reading("canary").outcome) == expected
+    assert boot_of(seen) == expected
+    assert str(seen.reading("exec-sigtrap").outcome) == "STUCK"
+
+
+def test_an_oops_beside_a_canary_is_not_forgotten_for_the_next_one_and_no_scenario_s_is_the_boot_s() -> None:
+    boot = sound_boot()
+    boot.scenario("exec-oasync", how="unkillable")
+    boot.say("start scenario=canary ms=300")
+    boot.kernel("Internal error: Oops: 96000004 [#1] SMP")
+    boot.say("done scenario=canary exit=ok ms=301")
+    boot.scenario("step-svc", STEP)
+    complete = boot.complete()
+    assert outcome(complete, "canary") == outcome(complete, "boot") == "OOPS(Oops)"
+    assert outcome(complete, "step-svc") == "ENV_BAD(the kernel oopsed before)"
+    inside = sound_boot()
+    inside.say("start scenario=step-svc ms=300")
+    inside.kernel("Internal error: Oops: 96000004 [#1] SMP")
+    inside.say(f"done scenario=step-svc exit=ok ms=301 {STEP}")
+    assert outcome(inside.complete(), "boot") == "OK"
+
+
+@pytest.mark.parametrize("ending", [Ending.SILENT, Ending.PANICKED, Ending.OVERDUE, Ending.RESET])
+def test_an_oops_before_a_boot_that_breaks_off_is_its_outcome_for_it_came_first(ending: Ending) -> None:
+    boot = Boot()
+    boot.kernel("Internal error: Oops: 96000004 [#1] SMP")
+    boot.kernel("pc : do_breakpoint+0x40/0x100")
+    boot.kernel("Kernel panic - not syncing: Oops: Fatal exception" if ending is Ending.PANICKED else "the last line")
+    reading = probe.read(boot.transcript(ending, heard=False)).reading("boot")
+    assert str(reading.outcome) == "OOPS(Oops in do_breakpoint)"
+    assert "Internal error" in reading.lines[0]
+    assert len(reading.lines) == 2
+
+
+def test_an_oops_that_a_panic_came_before_is_a_part_of_that() -> None:
+    boot = Boot()
+    boot.kernel("Kernel panic - not syncing: no root")
+    boot.kernel("Internal error: Oops: 96000004 [#1] SMP")
+    assert outcome(boot.transcript(Ending.PANICKED, heard=False), "boot") == "PANIC(no root)"
+
+
 def test_silence_between_two_scenarios_is_the_boot_s_hang() -> None:
     assert outcome(sound_boot().transcript(Ending.SILENT), "boot") == "HUNG(silent)"
 
@@ -132,11 +193,20 @@ def test_a_boot_that_is_cut_off_before_the_end_line_is_not_ok() -> None:
     assert outcome(sound_boot().transcript(Ending.POWERED_OFF), "boot") == "CUT_OFF"
 
 
-@pytest.mark.parametrize("ending", [Ending.SILENT, Ending.OVERDUE, Ending.PANICKED, Ending.FLOODED])
-def test_a_kernel_that_ends_the_probe_but_does_not_power_off_is_said_so(ending: Ending) -> None:
+@pytest.mark.parametrize(
+    ("ending", "expected"),
+    [
+        (Ending.SILENT, "NO_POWER_OFF"),
+        (Ending.OVERDUE, "NO_POWER_OFF"),
+        (Ending.FLOODED, "NO_POWER_OFF"),
+        (Ending.PANICKED, "NO_POWER_OFF(panic)"),
+        (Ending.RESET, "NO_POWER_OFF(reset)"),
+    ],
+)
+def test_a_kernel_that_ends_the_probe_but_does_not_power_off_is_said_so(ending: Ending, expected: str) -> None:
     complete = sound_boot().complete()
     seen = probe.read(replace(complete, ending=ending))
-    assert boot_of(seen) == "NO_POWER_OFF"
+    assert boot_of(seen) == expected
     assert str(seen.reading("exec-sigtrap").outcome) == "STUCK"
 
 
@@ -155,6 +225,8 @@ def test_one_end_line_is_enough() -> None:
         ("deadline", "HUNG"),
         ("unkillable", "UNKILLABLE"),
         ("signal:5", "KILLED(5)"),
+        ("code:3", "STUCK(runaway)"),
+        ("code:2", "NORUN(code:2)"),
         ("code:255", "NORUN(code:255)"),
         ("strange", "NORUN(strange)"),
         ("ok", "STUCK"),

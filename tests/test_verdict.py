@@ -122,6 +122,22 @@ def test_a_boot_that_does_not_reach_the_scenario_has_a_name_of_its_own(boot: str
     assert verdict.judge(broken, ASKED, {"panic": Verdict.NEW, "norun": Verdict.NEW})[0] is Verdict.UNTESTABLE
 
 
+def test_an_oops_before_the_probe_means_what_the_table_says_although_the_scenarios_ran() -> None:
+    boot = Boot()
+    boot.kernel("Internal error: Oops: 96000004 [#1] SMP")
+    boot.begin()
+    boot.gates()
+    boot.scenario("exec-sigtrap", "open=0", LOOPING)
+    observation = probe.read(boot.complete())
+    assert str(observation.reading("exec-sigtrap").outcome) == "ENV_BAD(count-exec is not OK)"
+    assert verdict.judge(observation, ASKED, {}) == (Verdict.UNTESTABLE, "boot: OOPS(Oops)")
+    assert verdict.judge(observation, ASKED, {"boot-oops": Verdict.NEW})[0] is Verdict.NEW
+    # A gate of a sound boot, or of one that broke off later, is no oops.
+    assert verdict.judge(seen(boot="OK", exec_sigtrap="ENV_BAD"), ASKED, {"boot-oops": Verdict.NEW})[0] is (
+        Verdict.UNTESTABLE
+    )
+
+
 def test_a_build_that_fails_and_a_lost_option_are_two_names() -> None:
     broken, lost = BrokenBuild("a" * 40, "a.c:1: error"), BrokenBuild("a" * 40, "CONFIG_TTY vanished (needed: x)")
     assert verdict.judge_build(broken, {"no-build": Verdict.NEW})[0] is Verdict.NEW

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bisector.evidence.limits import FLOOR, SLACK, UNMEASURED, measured, with_given
+from bisector.evidence.limits import FLOOR, LONGER, SLACK, UNMEASURED, measured, with_given
 from bisector.model import Ending, Limits, Spans
 from bisector.watch import Watch
 from tests.frames import NONCE, frame
@@ -87,18 +87,19 @@ def test_too_much_output_is_a_flood_whether_or_not_it_has_lines() -> None:
     assert boot.flooded
 
 
-@given(st.lists(st.tuples(st.floats(0, 4.9), st.floats(0, 40)), min_size=1, max_size=40))
-def test_a_guest_that_is_never_silent_for_long_is_never_called_silent(gaps: list[tuple[float, float]]) -> None:
-    """The guest speaks every `gap` seconds; the host looks whenever it comes to it, and its clock is rounded down."""
+@given(st.lists(st.tuples(st.floats(0, 4.9), st.floats(0, 4.9)), min_size=1, max_size=40))
+def test_a_guest_that_is_never_silent_for_long_is_never_called_silent(steps: list[tuple[float, float]]) -> None:
+    """The guest speaks every `gap` seconds, and the host looks `late` after that, before it has heard or after."""
     boot = watch(boot=1e9, total=1e9, output=10**9)
-    said, looked = 0.0, 0.0
-    for gap, late in gaps:
+    said = 0.0
+    for gap, late in steps:
         said += gap
-        boot.hear("talk\n")
-        looked = max(said + late, looked)
-        # Everything up to here was heard, and the guest has spoken again by then: it does so every five seconds.
+        # A look in the pause, with nothing new to hear, at the last moment before the guest speaks again.
         assert boot.look(float(int(said)), quiet=True) is None
-    assert boot.spans().silence <= 6.9
+        boot.hear("talk\n")
+        assert boot.look(float(int(said + min(late, gap))), quiet=True) is None
+        said += min(late, gap)
+    assert boot.spans().silence <= 11
 
 
 @given(st.integers(0, 60), st.lists(st.integers(0, 9), max_size=60))
@@ -130,9 +131,16 @@ def test_what_a_boot_needed_is_rounded_up() -> None:
 def test_limits_are_the_slowest_end_s_needs_with_slack_and_a_floor() -> None:
     quick, slow = Spans(1, 1, 1, 2, 1000), Spans(9, 4, 13, 90, 1 << 20)
     found = measured([quick, slow], {})
-    assert (found.boot, found.silence, found.scenario) == (SLACK * 9, SLACK * 4, SLACK * 13)
+    assert (found.boot, found.silence, found.scenario) == (SLACK * 9, SLACK * 4, 13 + LONGER)
     assert (found.total, found.output) == (SLACK * 90, SLACK << 20)
     assert measured([quick], {}) == FLOOR
+
+
+def test_a_boot_that_hangs_costs_the_host_ten_seconds_at_most_before_anything_is_measured_and_after() -> None:
+    busy = 0.4  # host seconds of a guest second
+    unkillable = measured([Spans(2, 2, 14, 20, 1000)], {})
+    for found in (UNMEASURED, unkillable):
+        assert busy * max(found.boot, found.silence, found.scenario) <= 10
 
 
 def test_without_a_boot_that_ended_by_itself_nothing_was_measured() -> None:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from bisector.evidence import confirm
 from bisector.model import Commit, Conclusion, Kind, Observation, Outcome, Question, Step, Verdict
 from bisector.scenarios import SCENARIOS
-from bisector.verdict import NOT_MEASURED, Table, name
+from bisector.verdict import NOT_MEASURED, Table, name, not_reached
 
 Boots = Sequence[Observation]
 
@@ -77,7 +77,7 @@ def question(
 
 def _by_table(boots: Boots, scenario: str, end: Verdict, table: Table) -> tuple[Outcome, ...]:
     """Return the boot's outcomes if none of the boots came to the scenario, and the table says that they count."""
-    if any(outcome.word != "NORUN" for outcome in outcomes(boots, scenario)):
+    if not all(not_reached(boot, scenario) for boot in boots):
         return ()
     seen = outcomes(boots, "boot")
     return seen if all(table.get(name(outcome, "boot")) is end for outcome in seen) else ()

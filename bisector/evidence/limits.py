@@ -8,13 +8,17 @@ from dataclasses import fields, replace
 from bisector.model import Limits, Spans
 
 # Before anything was measured: for the ends themselves, and for a test without ends. A boot of the tiny kernel needs
-# one guest second, a distribution's some ten; a hang of 30 silent guest seconds costs the host about 12.
-UNMEASURED = Limits(boot=60.0, silence=30.0, scenario=60.0, total=900.0, output=4 << 20, host=900.0)
+# one guest second, a distribution's some ten. A guest second that a CPU is busy costs the host about 0.4 s (`scripts/
+# bench` prints what a boot that hangs costs), so a hang costs ten at most: 25 guest seconds, or ten silent.
+UNMEASURED = Limits(boot=25.0, silence=10.0, scenario=25.0, total=900.0, output=4 << 20, host=900.0)
 # Never below these, whatever was measured: a commit in between may do more than both ends. The probe gives each
 # scenario 13 guest seconds before it says that it cannot be killed.
 FLOOR = Limits(boot=10.0, silence=5.0, scenario=20.0, total=300.0, output=1 << 20, host=900.0)
 # A boot in the search may need this many times what the slowest boot of the ends needed.
 SLACK = 4
+# And a scenario this many guest seconds more than the longest: one that ends as unkillable, after 14 of them, is no
+# reason to wait 56 for one that never ends.
+LONGER = 10.0
 
 
 def measured(boots: Sequence[Spans], given: Mapping[str, float]) -> Limits:
@@ -28,7 +32,7 @@ def measured(boots: Sequence[Spans], given: Mapping[str, float]) -> Limits:
         limits = Limits(
             boot=max(FLOOR.boot, *(SLACK * seconds for seconds in begun)) if begun else UNMEASURED.boot,
             silence=max(FLOOR.silence, *(SLACK * boot.silence for boot in boots)),
-            scenario=max(FLOOR.scenario, *(SLACK * boot.scenario for boot in boots)),
+            scenario=max(FLOOR.scenario, *(min(SLACK * boot.scenario, boot.scenario + LONGER) for boot in boots)),
             total=max(FLOOR.total, *(SLACK * boot.total for boot in boots)),
             output=max(FLOOR.output, *(SLACK * boot.output for boot in boots)),
             host=UNMEASURED.host,

@@ -44,6 +44,8 @@ class Console:
         # What `drain` took and `read` did not give yet; whether the child has closed its end.
         self._taken: list[str] = []
         self._closed = False
+        # What kept a block from the log: from there on the text is not whole.
+        self._failed: BaseException | None = None
 
     @property
     def text(self) -> str:
@@ -79,19 +81,27 @@ class Console:
         self._take(0)
         return not self._closed
 
+    def require_whole(self) -> None:
+        """Raise once more what kept a block from the log: whoever heard of it first may have swallowed it."""
+        if self._failed is not None:
+            raise self._failed
+
     def _take(self, seconds: float) -> None:
+        self.require_whole()
         if self._closed:
             return
         try:
             block: str = self._child.read_nonblocking(size=1 << 16, timeout=seconds)
+            self._write(block)
+            self._blocks.append(block)
+            self._taken.append(block)
         except pexpect.TIMEOUT:
             return
         except pexpect.EOF:
             self._closed = True
-            return
-        self._write(block)
-        self._blocks.append(block)
-        self._taken.append(block)
+        except BaseException as error:
+            self._failed = error
+            raise
 
     def note(self, words: str) -> None:
         """Write a line of ours into the log; it is no part of the text."""
@@ -109,6 +119,15 @@ class Console:
         except (OSError, IndexError):
             return False  # it is just ending
         return set(states) == {"S"}
+
+    def worked(self) -> float:
+        """Return the processor seconds that the child has used, all its threads together."""
+        try:
+            words = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
+        except OSError:
+            return 0.0  # it is just ending
+        # proc(5): utime and stime are its fields 14 and 15; the 3rd is the first behind the name.
+        return (int(words[11]) + int(words[12])) / os.sysconf("SC_CLK_TCK")
 
     def ended(self) -> int | None:
         """Collect the exit code of a child that closed its pty: 128+N for signal N, None if it has to be ended."""
@@ -145,6 +164,7 @@ def opened(argv: Sequence[str], *, log: Path, descriptors: Sequence[int] = ()) -
         console = Console(child, sink)
         try:
             yield console
+            console.require_whole()
         finally:
             process.end_group(console.pid, child.isalive)
             child.close(force=True)

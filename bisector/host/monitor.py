@@ -29,7 +29,9 @@ RTC_BASE, RTC_BASE_SECONDS = "2020-01-01T00:00:00", 1577836800
 GRAIN = 1.0
 
 T = TypeVar("T")
-_WORD = re.compile(r":\s*0x([0-9a-f]{8})\s*$")
+# The registers of a PL031: seconds, match, load.
+_CHIP = re.compile(r":\s*0x([0-9a-f]{8})\s+0x[0-9a-f]{8}\s+0x([0-9a-f]{8})\s*$")
+_WORD = 1 << 32
 _CPU = re.compile(r"^CPU#(\d+)\s*$", re.MULTILINE)
 _PC = re.compile(r"\bPC=([0-9a-f]{16})")
 _LEVEL = re.compile(r"\bEL(\d)[ht]")
@@ -65,8 +67,14 @@ class Monitor:
         self._console = console
         # The console was drained, or the guest has ended.
         self._news = asyncio.Event()
+        # What went wrong in `_drain`: the loop would tell nobody.
+        self._failed: BaseException | None = None
         self._loop.add_reader(console.descriptor, self._drain)
         self._asked: asyncio.Task[str] | None = None
+        # What the guest's chip had at the last look; the seconds since the guest's start.
+        self._seconds, self._load, self._clock = RTC_BASE_SECONDS, 0, 0
+        # Whether the guest that has ended wanted to start again.
+        self.guest_reset = False
         self._wait(self._client.connect(ours))
         self._end = self._loop.create_task(self._ended_by_guest())
 
@@ -82,25 +90,39 @@ class Monitor:
         """Leave the connection. Never fails."""
         self._end.cancel()
         try:
-            self._wait(self._client.disconnect())
-        except (Gone, HostError):
+            self._loop.run_until_complete(asyncio.wait_for(self._client.disconnect(), ANSWER))
+        except (QMPError, OSError, EOFError):
             pass
         finally:
             self._loop.close()
 
     def _drain(self) -> None:
         self._news.set()
-        if not self._console.drain():
+        goes_on = False
+        try:
+            goes_on = self._console.drain()
+        except BaseException as error:
+            self._failed = error
+        if not goes_on:
             # A closed line is readable for ever.
             self._loop.remove_reader(self._console.descriptor)
 
+    def _require_drained(self) -> None:
+        """Raise what kept the console from being drained: a full disk, an interruption."""
+        if self._failed is not None:
+            raise self._failed
+
     def _wait(self, coroutine: Coroutine[Any, Any, T]) -> T:
         try:
-            return self._loop.run_until_complete(asyncio.wait_for(coroutine, ANSWER))
+            answer = self._loop.run_until_complete(asyncio.wait_for(coroutine, ANSWER))
         except TimeoutError as error:
+            self._require_drained()
             raise _mute() from error
         except (QMPError, OSError, EOFError) as error:
+            self._require_drained()
             raise Gone from error
+        self._require_drained()
+        return answer
 
     def _ask(self, command: str, **arguments: object) -> Any:
         return self._wait(self._client.execute(command, arguments or None))
@@ -114,6 +136,7 @@ class Monitor:
         async for event in self._ends:
             data = event.get("data")
             if isinstance(data, dict) and data.get("guest") is True:
+                self.guest_reset = data.get("reason") == "guest-reset"
                 break
         self._news.set()
 
@@ -126,6 +149,7 @@ class Monitor:
         """Wait until the console says something or closes, or the guest ends; at most so many seconds."""
         if not self.guest_ended:
             self._loop.run_until_complete(self._heard(seconds))
+        self._require_drained()
         self._news.clear()
 
     async def _heard(self, seconds: float, *tasks: asyncio.Task[Any]) -> None:
@@ -141,26 +165,38 @@ class Monitor:
 
         None if the console said something before the answer came. That answer is then nobody's: it may be older
         than what was said.
-        `register`: the physical address of the chip's counter. Reading it from outside does not disturb the guest,
+        A guest may set its chip: then what came between our last look and that is not counted, too little and never
+        too much. (QEMU's RTC_CHANGE comes up to a second late, and its offset hangs on the host's clock.)
+        `register`: the physical address of the chip, a PL031. Reading it from outside does not disturb the guest,
         and with `-rtc clock=vm` it runs on the guest's virtual clock, the one that counts instructions.
         """
         if self._asked is not None:
             if self._answer(self._asked) is None:
                 return None
             self._asked = None
-        asked = self._loop.create_task(self._human(f"xp /1wx {register:#x}"))
+        asked = self._loop.create_task(self._human(f"xp /3wx {register:#x}"))
         told = self._answer(asked)
         if told is None:
             self._asked = asked
             return None
-        said = _WORD.search(told.strip())
+        said = _CHIP.search(told.strip())
         if said is None:
             raise HostError("QEMU does not tell the guest's clock", "is this QEMU 7 or later?")
-        return float(int(said[1], 16) - RTC_BASE_SECONDS)
+        return self._gone_by(int(said[1], 16), int(said[2], 16))
+
+    def _gone_by(self, seconds: int, load: int) -> float:
+        """Return the guest's seconds since its start, from its chip's and what was written into that last."""
+        gone = (seconds - self._seconds) % _WORD
+        if load != self._load or gone >= _WORD // 2:
+            gone = (seconds - load) % _WORD
+        self._seconds, self._load = seconds, load
+        self._clock += gone
+        return float(self._clock)
 
     def _answer(self, asked: asyncio.Task[str]) -> str | None:
         """Wait for the answer; None if the console says something first."""
         self._loop.run_until_complete(self._heard(ANSWER, asked))
+        self._require_drained()
         try:
             if asked.done():
                 return asked.result()
@@ -169,6 +205,14 @@ class Monitor:
         if self._news.is_set():
             return None
         raise _mute()
+
+    def instructions(self) -> int:
+        """Return how many instructions the guest has executed; always 0 where its clock does not count them."""
+        return int(self._ask("query-replay")["icount"])
+
+    def state(self) -> str:
+        """Return QEMU's own word for what its guest does: `running`, `paused`, `internal-error`."""
+        return str(self._ask("query-status")["status"])
 
     def halt(self) -> None:
         """Stop the guest, all CPUs at once."""

@@ -2,8 +2,11 @@
  *
  * MODE, one of:
  *   NORMAL
- *   PANIC_EARLY              resets before it has said a byte
+ *   PANIC_EARLY              resets before it has said a byte, but for an early console's why
  *   PANIC_BOOT               says "Kernel panic", then resets
+ *   PANIC_TALKING            says "Kernel panic", then a line each second, for ever
+ *   OOPS_BOOT                prints an oops, then spins before the probe's `begin`
+ *   FAULT_LOOP(address)      boots, then takes a fault with its vectors there
  *   SILENT_BOOT              spins before it has said a byte
  *   SILENT_BEFORE            boots, then spins before the probe's `begin`
  *   ENDLESS_OUTPUT           boots, then prints for ever; no `begin`
@@ -12,8 +15,13 @@
  *   BEATS_FOREVER("name")    after `start` only beats, for ever
  *   PANIC_DURING("name")     panics after `start`
  *   OOPS_DURING("name")      prints an oops after `start`, goes on
+ *   RESET_DURING("name")     resets after `start`, without a word
+ *   TALKS_FOREVER("name", ms)      after `start` prints a line of its own each `ms`, for ever
+ *   SETS_CLOCK("name", seconds)    the same with beats each second, and sets its clock chip by so much
  *   NO_END                   powers off without `end`
  *   NO_POWER_OFF             says `end`, then spins
+ *   PANIC_AT_THE_END         says `end`, then "Kernel panic", and resets
+ *   RESET_AT_THE_END         says `end`, then resets
  *   NOISE                    kernel messages inside each line's first copy
  *   FORGED                   frames with a wrong nonce or checksum before the true ones
  *   TWO_STORIES              second copies of the facts that differ from the first (true checksums)

@@ -16,6 +16,7 @@ void print(char *out, size_t size, const char *fmt, ...) __attribute__((format(p
 void printk(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 _Noreturn void panic(const char *why);
 _Noreturn void hang(void);
+void oops(void);
 
 /* lib/lib.c */
 int same(const char *a, const char *b);
@@ -25,6 +26,8 @@ uint32_t crc32(const char *text);
 unsigned long long now_us(void);
 void sleep_ms(unsigned int ms);
 _Noreturn void idle(void);
+_Noreturn void fault_for_ever(uint64_t vectors);
+void set_clock(int seconds);
 void burn_ms(unsigned int ms);
 _Noreturn void leave(uint64_t psci_function);
 
@@ -45,7 +48,10 @@ extern const struct mode {
 		NORMAL, PANIC_EARLY, PANIC_BOOT, SILENT_BOOT, SILENT_BEFORE, SILENT_DURING, PANIC_DURING,
 		OOPS_DURING, ENDLESS_OUTPUT, ENDLESS_AFTER, BEATS_FOREVER, NO_END, NO_POWER_OFF, NOISE,
 		FORGED, TWO_STORIES, WRONG_BUILD_ID, SILENT_UNTIL_EARLYCON, IDLE_BOOT,
+		PANIC_TALKING, FAULT_LOOP, TALKS_FOREVER, SETS_CLOCK, PANIC_AT_THE_END,
+		RESET_AT_THE_END, RESET_DURING, OOPS_BOOT,
 	} name;
 	const char *where;
+	uint64_t number;
 } mode;
 _Noreturn void probe(const char *nonce, unsigned int cpus);

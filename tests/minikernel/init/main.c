@@ -37,8 +37,11 @@ void start_kernel(const unsigned char *dtb)
 {
 	char nonce[17];
 
-	if (mode.name == PANIC_EARLY)
+	if (mode.name == PANIC_EARLY) {
+		if (contains(read_device_tree(dtb).cmdline, "earlycon"))
+			printk("Kernel panic - not syncing: no console yet");
 		leave(PSCI_RESET);
+	}
 	if (mode.name == SILENT_BOOT)
 		hang();
 	if (mode.name == SILENT_UNTIL_EARLYCON) {
@@ -57,12 +60,20 @@ void start_kernel(const unsigned char *dtb)
 #endif
 	if (mode.name == PANIC_BOOT)
 		panic("the mini kernel was told to");
+	if (mode.name == PANIC_TALKING)
+		printk("Kernel panic - not syncing: and it does not end there");
+	for (; mode.name == PANIC_TALKING; burn_ms(1000))
+		printk("mini: still here");
+	if (mode.name == OOPS_BOOT)
+		oops();
 	for (unsigned int n = 0; mode.name == ENDLESS_OUTPUT; n++)
 		printk("mini: endless output, line %u", n);
-	if (mode.name == SILENT_BEFORE)
+	if (mode.name == SILENT_BEFORE || mode.name == OOPS_BOOT)
 		hang();
 	if (mode.name == IDLE_BOOT)
 		idle();
+	if (mode.name == FAULT_LOOP)
+		fault_for_ever(mode.number);
 	read_nonce(&m, nonce);
 	probe(nonce, m.cpus);
 }

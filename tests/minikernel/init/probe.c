@@ -16,6 +16,10 @@ struct scenario {
 #define BEATS_FOREVER(name)		BEATS_FOREVER, name
 #define PANIC_DURING(name)		PANIC_DURING, name
 #define OOPS_DURING(name)		OOPS_DURING, name
+#define RESET_DURING(name)		RESET_DURING, name
+#define TALKS_FOREVER(name, ms)		TALKS_FOREVER, name, ms
+#define SETS_CLOCK(name, seconds)	SETS_CLOCK, name, (uint64_t)(seconds)
+#define FAULT_LOOP(address)		FAULT_LOOP, .number = address
 
 #include "behaviour.h"
 
@@ -150,12 +154,18 @@ static void mishap(const char *name)
 		panic("the mini kernel was told to");
 	for (; mode.name == BEATS_FOREVER; beat())
 		burn_ms(1000);
-	if (mode.name == OOPS_DURING) {
-		printk("Unable to handle kernel NULL pointer dereference at virtual address 0000000000000000");
-		printk("Internal error: Oops: 0000000096000004 [#1] SMP");
-		printk("pc : do_breakpoint+0x40/0x100");
-		printk("---[ end trace 0000000000000000 ]---");
+	for (; mode.name == TALKS_FOREVER; burn_ms((unsigned int)mode.number))
+		printk("mini: still here");
+	for (unsigned int n = 0; mode.name == SETS_CLOCK; n++) {
+		burn_ms(1000);
+		if (n == 1)
+			set_clock((int)mode.number);
+		beat();
 	}
+	if (mode.name == RESET_DURING)
+		leave(PSCI_RESET);
+	if (mode.name == OOPS_DURING)
+		oops();
 }
 
 static void run(const char *name, enum outcome outcome, const char *facts)
@@ -242,6 +252,10 @@ void probe(const char *boots_nonce, unsigned int cpus)
 	}
 	if (mode.name == NO_POWER_OFF)
 		hang();
+	if (mode.name == PANIC_AT_THE_END)
+		panic("the mini kernel was told to");
+	if (mode.name == RESET_AT_THE_END)
+		leave(PSCI_RESET);
 	printk("reboot: Power down");
 	leave(PSCI_OFF);
 }

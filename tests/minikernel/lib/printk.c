@@ -103,6 +103,14 @@ void panic(const char *why)
 	hang();
 }
 
+void oops(void)
+{
+	printk("Unable to handle kernel NULL pointer dereference at virtual address 0000000000000000");
+	printk("Internal error: Oops: 0000000096000004 [#1] SMP");
+	printk("pc : do_breakpoint+0x40/0x100");
+	printk("---[ end trace 0000000000000000 ]---");
+}
+
 void hang(void)
 {
 	for (;;)
