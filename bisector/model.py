@@ -111,7 +111,7 @@ class Transcript:
     early: str = ""
 
 
-# The closed vocabulary of outcomes: of a scenario, and what the boot itself may do.
+# The closed vocabulary: of a scenario's outcomes, and of the boot's own.
 SCENARIO_WORDS = (
     "OK STUCK DUP FLAKY LOST MISSED HIT STOPS STALL SWALLOWED RETRAP KEPT RESET SPURIOUS KILLED UNSUP HUNG "
     "UNKILLABLE OOPS ENV_BAD NORUN"
@@ -199,6 +199,7 @@ class Purpose(enum.Enum):
     SEARCH = "search"
     CULPRIT = "culprit"
     PARENT = "parent"
+    REBUILT = "rebuilt"  # an end or a merge base on which an answer without a culprit rests, built from nothing
 
 
 @dataclass(frozen=True, slots=True)

@@ -380,19 +380,19 @@ def test_an_interruption_that_was_swallowed_is_raised_before_the_journal_is_writ
     program = """
 import os, pathlib, signal, sys
 from types import SimpleNamespace
-from bisector import events, journal, session
+from bisector import events, journal, steps
 from bisector.errors import Interrupted
 from bisector.host import stopping
 from tests import samples
 stopping.listen()
 book = journal.create(pathlib.Path(sys.argv[1]), samples.started())
-work = session.Bisection(book, None, SimpleNamespace(known={}), print)
+work = steps.Steps(book, SimpleNamespace(known={}), print)
 try:
     os.kill(os.getpid(), signal.SIGTERM)
 except BaseException:
     pass
 try:
-    work._record(events.Searching(commits=1, olds=()))
+    work.record(events.Searching(commits=1, olds=()))
 except Interrupted as error:
     print(error.message, book.session.searching)
 """

@@ -21,7 +21,6 @@ import signal
 import stat
 import sys
 import time
-import traceback
 from collections.abc import Iterable
 from contextlib import suppress
 
@@ -38,15 +37,15 @@ FILES = 1_000_000
 FAILED = 126
 ASKED = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 WAKING = (*ASKED, signal.SIGCHLD)
-# What keyctl(2) is asked, and of which keyring.
 GET_KEYRING_ID, JOIN_SESSION_KEYRING, SESSION_KEYRING = 0, 1, -3
 PAGE, GIB = os.sysconf("SC_PAGE_SIZE"), 1 << 30
 
 
 class Member:
-    """One process: its parent, its threads, its resident bytes, and when it began (a pid may be used again)."""
+    """One process: owner, parent, threads, resident bytes, and when it began (a pid may be used again)."""
 
-    def __init__(self, line: bytes) -> None:
+    def __init__(self, line: bytes, owner: int) -> None:
+        self.owner = owner
         # The name stands in brackets and may hold some itself.
         fields = line[line.rindex(b")") + 2 :].split()
         self.ended = fields[0] in (b"Z", b"X")
@@ -60,7 +59,7 @@ def everyone() -> dict[int, Member]:
     for name in os.listdir("/proc"):
         if name.isdigit():
             with suppress(OSError, ValueError, IndexError), open(f"/proc/{name}/stat", "rb") as stream:
-                found[int(name)] = Member(stream.read())
+                found[int(name)] = Member(stream.read(), os.fstat(stream.fileno()).st_uid)
     return found
 
 
@@ -74,11 +73,6 @@ def descendants() -> dict[int, Member]:
     for pid in order:
         order += children.get(pid, ())
     return {pid: processes[pid] for pid in order[1:] if not processes[pid].ended}
-
-
-def _shared_out(members: dict[int, Member]) -> int:
-    """Return the memory of all, with what they share counted once: too slow for every look."""
-    return sum(proportional(pid, member.resident) for pid, member in members.items())
 
 
 def proportional(pid: int, otherwise: int) -> int:
@@ -137,7 +131,8 @@ class Bounds:
                 _lower(resource.RLIMIT_FSIZE, 2 * self.disk)
             if self.tasks and os.getuid():
                 # It counts all of the user's tasks; root's it does not count at all. For the time until we look.
-                _lower(resource.RLIMIT_NPROC, _tasks_of_user() + 2 * self.tasks)
+                theirs = sum(member.tasks for member in everyone().values() if member.owner == os.getuid())
+                _lower(resource.RLIMIT_NPROC, theirs + 2 * self.tasks)
 
     def broken(self) -> str:
         """Return which bound is broken, "" if none is or it is too early to look again."""
@@ -147,7 +142,9 @@ class Bounds:
         members = descendants()
         if self.tasks and sum(member.tasks for member in members.values()) > self.tasks:
             return f"started more than {self.tasks} processes"
-        if self.memory and sum(member.resident for member in members.values()) > self.memory < _shared_out(members):
+        # With what they share counted once: too slow for every look, and not begun where all is well without it.
+        shares = (proportional(pid, member.resident) for pid, member in members.items())
+        if self.memory and sum(member.resident for member in members.values()) > self.memory < sum(shares):
             return f"took more than {self.memory / GIB:.3g} GiB of memory"
         full = ""
         if now >= self._look_at_disk:
@@ -171,14 +168,6 @@ def _lower(which: int, to: int) -> None:
     hard = resource.getrlimit(which)[1]
     limit = to if hard == resource.RLIM_INFINITY else min(to, hard)
     resource.setrlimit(which, (limit, limit))
-
-
-def _tasks_of_user() -> int:
-    ours = 0
-    for pid, member in everyone().items():
-        with suppress(OSError):
-            ours += member.tasks if os.stat(f"/proc/{pid}").st_uid == os.getuid() else 0
-    return ours
 
 
 def reaped(child: int, code: int | None) -> int | None:
@@ -220,11 +209,9 @@ def _signal(pids: set[int] | list[int], number: int) -> None:
 
 def without_keys(libc: ctypes.CDLL, keyctl: int) -> bool:
     """Leave the caller's session keyring for an empty one; tell whether none of the caller's is left in reach."""
-    if keyctl < 0:
-        return False
     # No namespace hides it. Where there are no keyrings for us, not even to look at, there is nothing to leave.
-    joined = libc.syscall(keyctl, JOIN_SESSION_KEYRING, None) != -1
-    return joined or bool(libc.syscall(keyctl, GET_KEYRING_ID, SESSION_KEYRING, 0) == -1)
+    joined = keyctl > 0 and libc.syscall(keyctl, JOIN_SESSION_KEYRING, None) != -1
+    return joined or (keyctl > 0 and bool(libc.syscall(keyctl, GET_KEYRING_ID, SESSION_KEYRING, 0) == -1))
 
 
 def main(words: list[str]) -> int:
@@ -268,8 +255,8 @@ def kept(words: list[str]) -> int:
     """Run the command; return FAILED, with nothing left of it, where we fail: 1 would be the command's word."""
     try:
         return main(words)
-    except BaseException:
-        traceback.print_exc()
+    except BaseException as error:
+        print(f"keeper: {error!r}", file=sys.stderr)
         end(0, FAILED, 0, gently=False)
         return FAILED
 

@@ -1,0 +1,109 @@
+"""What is asked of this range, and what bounds it from below? Ends and merge bases, tested before any search.
+
+An answer that comes already here names no commit, so nothing certifies it: what it rests on is built from nothing
+and booted once more before it is given. Objects that a hostile or a broken-off build left must not forge it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from bisector.events import Asked, Measured
+from bisector.evidence import ends, limits
+from bisector.host.repository import Repository
+from bisector.model import Commit, Conclusion, Kind, Observation, Outcome, Purpose, Question, Step
+from bisector.steps import Steps
+
+_ENDS = (Purpose.OLD_END, Purpose.NEW_END)
+
+
+def question(steps: Steps) -> Question | Conclusion:
+    """Test both ends and let them, or the person, say what is asked; else say why there is nothing to ask."""
+    asked = _asked(steps)
+    if isinstance(asked, Question):
+        return asked
+    for end in _answering(steps):
+        steps.tested(end, Purpose.REBUILT, 1, None)
+    return _asked(steps)
+
+
+def bounds(steps: Steps, repository: Repository, asked: Question) -> tuple[str, ...] | Conclusion:
+    """Return the tested commits that bound the search from below.
+
+    Where the old end is no ancestor of the new one git would test the merge bases, and with two of them
+    end in "success" without a search. So we test them all, and git then gets the bases instead.
+    """
+    old, new = steps.session.started.old, steps.session.started.new
+    bases = repository.merge_bases(old, new)
+    if bases == [old.id]:
+        return (old.id,)
+    for base in map(repository.read, bases):
+        seen = steps.tested(base, Purpose.MERGE_BASE, 1, asked)
+        if ends.merge_base(base, seen) is not None:
+            seen = [*seen, *steps.tested(base, Purpose.REBUILT, 1, asked)]
+        if (told := ends.merge_base(base, seen)) is not None:
+            return told
+    return tuple(bases)
+
+
+def _asked(steps: Steps) -> Question | Conclusion:
+    settings = steps.settings
+    taken = {}
+    for purpose in _ENDS:
+        taken[purpose] = _end(steps, purpose, settings.end_boots)
+        if (first := taken[purpose][0]).broken is not None:
+            why = f"the {purpose.value.replace('-', ' ')} makes no kernel: {first.because}"
+            return Conclusion(Kind.ENDS_UNFIT, why)
+    _measure(steps)
+    if steps.session.question is not None:
+        return steps.session.question
+    old, new = (_as_searched(steps, purpose, taken[purpose]) for purpose in _ENDS)
+    asked = ends.question(
+        old,
+        new,
+        settings.scenario,
+        Outcome.parse(settings.old_outcome) if settings.old_outcome else None,
+        Outcome.parse(settings.new_outcome) if settings.new_outcome else None,
+        settings.on,
+    )
+    if isinstance(asked, Question):
+        steps.record(Asked(question=asked, differing=ends.differing(old, new)))
+    return asked
+
+
+def _commit(steps: Steps, purpose: Purpose) -> Commit:
+    started = steps.session.started
+    return started.old if purpose is Purpose.OLD_END else started.new
+
+
+def _end(steps: Steps, purpose: Purpose, times: int) -> list[Step]:
+    return steps.tested(_commit(steps, purpose), purpose, times, None)[:times]
+
+
+def _as_searched(steps: Steps, purpose: Purpose, taken: Sequence[Step]) -> list[Observation]:
+    """Return what an end's boots showed, under the limits of the search, a rebuilt kernel's among them.
+
+    A boot that was given up under other limits may be given up otherwise (silent, not overdue) under these, and
+    no commit of the search would ever show what the end did: such an end is booted as many times more.
+    """
+    unmeasured = limits.with_given(limits.UNMEASURED, steps.settings.limits)
+    if steps.bench.limits != unmeasured and any(one.spans is None for one in taken):
+        taken = _end(steps, purpose, 2 * len(taken))[len(taken) :]
+    end = _commit(steps, purpose)
+    rebuilt = [one for one in steps.session.steps if one.purpose is Purpose.REBUILT and one.commit.id == end.id]
+    return [one.observation for one in (*taken, *rebuilt) if one.observation is not None]
+
+
+def _measure(steps: Steps) -> None:
+    """Take the limits of all later boots from what the ends' own boots needed."""
+    if steps.session.measured is None:
+        spans = [taken.spans for taken in steps.session.steps if taken.spans is not None]
+        steps.record(Measured(limits=limits.measured(spans, steps.settings.limits), boots=len(spans)))
+    if steps.session.measured is not None:
+        steps.bench.limits = steps.session.measured.limits
+
+
+def _answering(steps: Steps) -> list[Commit]:
+    """Return the ends on which an answer without a name rests: both, or the one that makes no kernel."""
+    broken = [taken.purpose for taken in steps.session.steps if taken.broken and taken.purpose in _ENDS]
+    return [_commit(steps, purpose) for purpose in broken or _ENDS]
