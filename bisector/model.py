@@ -111,13 +111,12 @@ class Transcript:
     early: str = ""
 
 
-# The closed vocabulary: of a scenario's outcomes, and of the boot's own.
 SCENARIO_WORDS = (
     "OK STUCK DUP FLAKY LOST MISSED HIT STOPS STALL SWALLOWED RETRAP KEPT RESET SPURIOUS KILLED UNSUP HUNG "
     "UNKILLABLE OOPS ENV_BAD NORUN"
 )
 BOOT_WORDS = "PANIC SILENT OVERDUE FLOODED NO_PROBE CUT_OFF NO_POWER_OFF KERNEL_DEAD"
-WORDS = frozenset(SCENARIO_WORDS.split() + BOOT_WORDS.split())
+WORDS = frozenset(SCENARIO_WORDS.split() + BOOT_WORDS.split())  # the closed vocabulary of outcomes
 
 
 @dataclass(frozen=True, slots=True)
