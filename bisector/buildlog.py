@@ -75,7 +75,13 @@ _OURS: tuple[tuple[re.Pattern[str], str, str, bool], ...] = (
         _FEWER,
         True,
     ),
-    (re.compile(r"instance of 'std::bad_alloc'|^MemoryError\b"), _MEMORY, _FEWER, True),
+    # EAGAIN, ENOMEM, ENFILE, EMFILE, as Python has them.
+    (
+        re.compile(r"instance of 'std::bad_alloc'|^MemoryError\b|^\w+: \[Errno (?:11|12|23|24)\] "),
+        _MEMORY,
+        _FEWER,
+        True,
+    ),
     # bubblewrap's own word: make was not even begun. A directory that was taken away is made again.
     (re.compile(r"^bwrap: "), "the sandbox failed", "bisector doctor says whether it works", True),
     (re.compile(r": fatal error: (?:openssl|libelf|gelf)\S*: No such file"), _HEADERS, _DOCTOR, False),

@@ -226,6 +226,8 @@ SAID = {
     "ld": ("aarch64-linux-gnu-ld: final link failed: memory exhausted", MEMORY),
     "C++": ("terminate called after throwing an instance of 'std::bad_alloc'", MEMORY),
     "Python's memory": ("MemoryError", MEMORY),
+    "Python without a process": ("BlockingIOError: [Errno 11] Resource temporarily unavailable", MEMORY),
+    "Python without a descriptor": ("OSError: [Errno 24] Too many open files: '/dev/null'", MEMORY),
     "make": ("make[3]: vfork: Resource temporarily unavailable", MEMORY),
     "gcc 13 without a cc1": (
         "aarch64-linux-gnu-gcc: fatal error: cannot execute 'cc1': execvp: No such file or directory",
