@@ -95,7 +95,7 @@ def boot(
         theirs.close()
         places = _watched(machine, kernel, said, ours, seen)
         if seen.ending is None:
-            raise _accident(machine.architecture.qemu, said, log)
+            raise _accident(machine.architecture.qemu, said, log, seen, nonce)
         if seen.ending in _BY_ITSELF:
             said.ended()
     text, ending = seen.text, seen.ending
@@ -119,10 +119,21 @@ def _printed(text: str) -> bool:
     return any(line.strip() and not line.startswith("qemu-system-") for line in text.splitlines())
 
 
-def _accident(qemu: str, said: console.Console, log: Path) -> HostError:
-    """QEMU ended, and its guest had not: whatever was said until then is no reading."""
+class Gone(HostError):
+    """QEMU ended, its guest had not. `transcript`: what was said, for whoever takes that for the kernel's doing."""
+
+    def __init__(self, message: str, hint: str, transcript: Transcript) -> None:
+        super().__init__(message, hint, transient=True)
+        self.transcript = transcript
+
+
+def _accident(qemu: str, said: console.Console, log: Path, seen: listen.Seen, nonce: str) -> Gone:
     last = (said.text.strip().splitlines() or ["no word"])[-1]
-    return HostError(f"{qemu} ended with exit code {said.ended()}: {last[:200]}", f"see {log}", transient=True)
+    return Gone(
+        f"{qemu} ended with exit code {said.ended()}: {last[:200]}",
+        f"see {log}; if it is this kernel that ends it, --on qemu-gone=untestable goes past it",
+        Transcript(seen.text, Ending.GONE, seen.seconds, seen.began, nonce),
+    )
 
 
 def _watched(

@@ -55,8 +55,7 @@ class BrokenBuild:
 class Limits:
     """When a boot is given up. All seconds but `host` (the last net) are the guest's own (see `boot.Machine`).
 
-    `boot`: to the probe's first line; `silence`: without a byte; `scenario`: without a line of the probe that is
-    no heartbeat; `total`: in all; `output`: bytes.
+    `boot`: to the probe's begin; `silence`: no byte; `scenario`: heartbeats only; `total`: in all; `output`: bytes.
     """
 
     boot: float
@@ -91,6 +90,7 @@ class Ending(enum.Enum):
     SILENT = "silent"  # no byte for Limits.silence, or idle with nothing that could ever wake it
     OVERDUE = "overdue"  # talking, but the probe did not begin, go on or end in Limits.boot, scenario or total
     FLOODED = "flooded"  # more than Limits.output bytes
+    GONE = "gone"  # QEMU ended, and the guest had not: our machine's failure, unless a person says what it means
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +115,7 @@ SCENARIO_WORDS = (
     "OK STUCK DUP FLAKY LOST MISSED HIT STOPS STALL SWALLOWED RETRAP KEPT RESET SPURIOUS KILLED UNSUP HUNG "
     "UNKILLABLE OOPS ENV_BAD NORUN"
 )
-BOOT_WORDS = "PANIC SILENT OVERDUE FLOODED NO_PROBE CUT_OFF NO_POWER_OFF KERNEL_DEAD"
+BOOT_WORDS = "PANIC SILENT OVERDUE FLOODED NO_PROBE CUT_OFF NO_POWER_OFF KERNEL_DEAD QEMU_GONE"
 WORDS = frozenset(SCENARIO_WORDS.split() + BOOT_WORDS.split())  # the closed vocabulary of outcomes
 
 

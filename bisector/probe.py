@@ -30,6 +30,7 @@ _BROKEN_OFF = {
     Ending.FLOODED: Outcome("FLOODED"),
     Ending.POWERED_OFF: Outcome("CUT_OFF"),
     Ending.RESET: Outcome("CUT_OFF", "reset"),
+    Ending.GONE: Outcome("QEMU_GONE"),
 }
 _NO_POWER_OFF = {Ending.PANICKED: "panic", Ending.RESET: "reset"}
 _NOT_BEGUN = {
@@ -39,6 +40,7 @@ _NOT_BEGUN = {
     Ending.FLOODED: "FLOODED",
     Ending.POWERED_OFF: "NO_PROBE",
     Ending.RESET: "NO_PROBE",
+    Ending.GONE: "QEMU_GONE",
 }
 
 

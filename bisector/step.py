@@ -96,7 +96,7 @@ def take(
         return Step(commit, purpose, found if question else None, because, spent, broken=made, logs=tuple(logs))
     tell("booting", 0)
     console = bench.log(commit, "console")
-    transcript = retrying(bench.warn, lambda: _booted(bench, made, console))
+    transcript = _heard(bench, made, console)
     observation = probe.read(transcript)
     _same_kernel(made, observation, console)
     judged, because = _judge(bench, observation, question)
@@ -191,6 +191,16 @@ def _built(bench: Bench, commit: Commit, tell: Tell, objects: Path, clean: bool)
     if isinstance(made, BrokenBuild):
         checkout.require_whole(bench.workspace, commit)
     return made
+
+
+def _heard(bench: Bench, kernel: Kernel, log: Path) -> Transcript:
+    """Boot, and again where our machine fails. Of a QEMU that ends at each try a person may say what it means."""
+    try:
+        return retrying(bench.warn, lambda: _booted(bench, kernel, log))
+    except boot.Gone as gone:
+        if verdict.QEMU_GONE not in bench.table:
+            raise
+        return gone.transcript
 
 
 def _booted(bench: Bench, kernel: Kernel, log: Path) -> Transcript:

@@ -13,6 +13,8 @@ from bisector.model import SCENARIO_WORDS, BrokenBuild, Observation, Outcome, Qu
 # Outcomes that say that a scenario was not measured: no difference between them is a question.
 NOT_MEASURED = frozenset({"NORUN", "ENV_BAD", "KERNEL_DEAD"})
 NO_BUILD, OPTION_LOST = "no-build", "option-lost"
+# The only name that is no verdict by default, but our machine's failure.
+QEMU_GONE = "qemu-gone"
 
 Table = Mapping[str, Verdict]
 
@@ -39,6 +41,7 @@ NAMES: Mapping[str, str] = {
     "flooded": "it talks without end during the scenario",
     "kernel-dead": "the canary died before the scenario",
     "no-power-off": "the probe ended, the machine did not",
+    QEMU_GONE: "QEMU itself ends, at each of three tries",
 }
 
 

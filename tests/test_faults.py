@@ -393,6 +393,21 @@ def test_a_qemu_that_dies_in_mid_boot(number: str, fault: Fault) -> None:
     fault.mended(ran, QEMU)
 
 
+def test_a_kernel_that_ends_qemu_is_gone_past_if_a_person_says_so(fault: Fault) -> None:
+    # One commit's kernel, each time: its neighbour holds the change.
+    deadly = f"*kernels/{fault.ids[2][:12]}/*"
+    fault.wrap(
+        QEMU, instead=f'case "$*" in {deadly}) REAL "$@" & sleep 0.1; kill $!; wait $!;; *) exec REAL "$@";; esac'
+    )
+    ran = fault.start()
+    fault.told(ran, f"{QEMU} ended with exit code 143")
+    assert "--on qemu-gone=untestable" in ran.lines[-1]["hint"]
+    past = fault.start("--on", "qemu-gone=untestable")
+    assert (past.code, set(past.candidates)) == (10, {fault.ids[2], fault.ids[FLIP]}), past.err
+    assert "QEMU_GONE" in past.candidates[fault.ids[2]]
+    assert past.err.count("trying again") == 2
+
+
 def test_a_qemu_that_answers_nothing(fault: Fault) -> None:
     fault.wrap(QEMU, instead="exec sleep 600")
     fault.mended(fault.start(), "monitor gave no answer")

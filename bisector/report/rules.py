@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from bisector.model import Limits, Verdict
-from bisector.verdict import NAMES
+from bisector.verdict import NAMES, QEMU_GONE
 
 
 def limits(chosen: Limits) -> str:
@@ -19,6 +19,8 @@ def limits(chosen: Limits) -> str:
 
 def table(on: Mapping[str, Verdict]) -> str:
     """Return what every name means besides the two outcomes that are asked for."""
-    meaning = {name: on.get(name, Verdict.UNTESTABLE) for name in NAMES}
-    names = {verdict: [name for name in NAMES if meaning[name] is verdict] for verdict in Verdict}
-    return "; ".join(f"{verdict.value}: {', '.join(found)}" for verdict, found in names.items() if found)
+    meaning = {name: on.get(name, Verdict.UNTESTABLE).value for name in NAMES}
+    if QEMU_GONE not in on:
+        meaning[QEMU_GONE] = "our machine's failure"
+    names = {said: [name for name in NAMES if meaning[name] == said] for said in dict.fromkeys(meaning.values())}
+    return "; ".join(f"{said}: {', '.join(found)}" for said, found in names.items())
