@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import asdict
 from pathlib import Path
 
 from bisector import journal
@@ -96,7 +96,8 @@ def _question(started: Started) -> tuple[object, ...]:
 
     What a person said of it counts, by `Settings.given`.
     """
-    settings = replace(started.settings, jobs=0, build_memory=0, ccache=None, sandbox="")
+    decided = ("jobs", "build_memory", "ccache", "sandbox")
+    settings = {key: value for key, value in asdict(started.settings).items() if key not in decided}
     return started.old.id, started.new.id, settings
 
 
