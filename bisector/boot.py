@@ -12,6 +12,7 @@ from pathlib import Path
 from bisector import listen, place
 from bisector.arches import Architecture
 from bisector.errors import HostError
+from bisector.frames import printed
 from bisector.host import console, monitor, process
 from bisector.model import Ending, Kernel, Limits, Transcript
 from bisector.watch import Watch
@@ -109,14 +110,9 @@ def boot(
 
 def explained(transcript: Transcript, again: Callable[[tuple[str, ...]], Transcript]) -> Transcript:
     """Boot a kernel that said nothing at all once more, with an early console, to know why. The outcome stays."""
-    if _printed(transcript.text):
+    if printed(transcript.text):
         return transcript
     return replace(transcript, early=again(EARLY).text)
-
-
-def _printed(text: str) -> bool:
-    # QEMU's own warnings share the terminal with the guest.
-    return any(line.strip() and not line.startswith("qemu-system-") for line in text.splitlines())
 
 
 class Gone(HostError):

@@ -42,3 +42,9 @@ def frames(text: str, nonce: str) -> Iterator[Frame]:
         words = dict(pair.partition("=")[::2] for pair in pairs)
         found.setdefault(sequence, Frame(sequence, verb, words, match[0], match.start()))
     yield from (found[sequence] for sequence in sorted(found))
+
+
+def printed(text: str) -> list[str]:
+    """Return the lines that the guest printed, without empty ones: QEMU's own warnings share the terminal with it."""
+    lines = (line.strip() for line in text.splitlines())
+    return [line for line in lines if line and not line.startswith("qemu-system-")]

@@ -10,7 +10,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from bisector.frames import Frame, TwoStoriesError, frames
+from bisector.frames import Frame, TwoStoriesError, frames, printed
 from bisector.model import Ending, Observation, Outcome, Reading, Transcript
 from bisector.scenarios import BY_NAME, OK, UnreadableFacts, unsupported
 
@@ -30,7 +30,6 @@ _BROKEN_OFF = {
     Ending.FLOODED: Outcome("FLOODED"),
     Ending.POWERED_OFF: Outcome("CUT_OFF"),
     Ending.RESET: Outcome("CUT_OFF", "reset"),
-    Ending.GONE: Outcome("QEMU_GONE"),
 }
 _NO_POWER_OFF = {Ending.PANICKED: "panic", Ending.RESET: "reset"}
 _NOT_BEGUN = {
@@ -40,7 +39,6 @@ _NOT_BEGUN = {
     Ending.FLOODED: "FLOODED",
     Ending.POWERED_OFF: "NO_PROBE",
     Ending.RESET: "NO_PROBE",
-    Ending.GONE: "QEMU_GONE",
 }
 
 
@@ -92,6 +90,9 @@ class _Oops:
 
 def read(transcript: Transcript) -> Observation:
     """Return what the transcript shows, for every scenario of the table."""
+    if transcript.ending is Ending.GONE:
+        # How far it came before it ended is no property of the kernel's.
+        return Observation((Reading("boot", Outcome("QEMU_GONE"), tuple(printed(transcript.text)[-1:])),), None, "")
     try:
         heard = tuple(frames(transcript.text, transcript.nonce))
     except TwoStoriesError as error:
@@ -143,15 +144,12 @@ def _unproven(why: str, lines: tuple[str, ...], release: str) -> Observation:
 
 def _not_begun(transcript: Transcript) -> Observation:
     """The probe never spoke: a reading of the boot, and of nothing else."""
-    # QEMU's own warnings share the terminal with the guest.
-    said = (line.strip() for line in transcript.text.splitlines())
-    printed = [line for line in said if line and not line.startswith("qemu-system-")]
+    lines = printed(transcript.text)[-1:]
     details = ["reset"] if transcript.ending is Ending.RESET else []
-    lines = printed[-1:]
     if transcript.ending is Ending.PANICKED:
         detail, line = _panic(transcript.text)
         details, lines = [detail], [line]
-    elif not printed:
+    elif not lines:
         details.append("nothing printed")
     outcome, oops = Outcome(_NOT_BEGUN[transcript.ending], ", ".join(details)), _oops(transcript.text, ())
     if oops is not None:

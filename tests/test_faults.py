@@ -400,7 +400,7 @@ def test_a_kernel_that_ends_qemu_is_gone_past_if_a_person_says_so(fault: Fault) 
         QEMU, instead=f'case "$*" in {deadly}) REAL "$@" & sleep 0.1; kill $!; wait $!;; *) exec REAL "$@";; esac'
     )
     ran = fault.start()
-    fault.told(ran, f"{QEMU} ended with exit code 143")
+    fault.told(ran, f"{QEMU} ended with exit code")
     assert "--on qemu-gone=untestable" in ran.lines[-1]["hint"]
     past = fault.start("--on", "qemu-gone=untestable")
     assert (past.code, set(past.candidates)) == (10, {fault.ids[2], fault.ids[FLIP]}), past.err
