@@ -27,9 +27,11 @@ NAME = "load"
 LOOPS_FOR_EACH_CORE = 4
 WORDS = ("OK", "STUCK", "DUP", "FLAKY", "LOST", "UNSUP", "KILLED", "HUNG", "UNKILLABLE", "DEAD", "MISSING")
 MODES = (
-    "PANIC_EARLY", "PANIC_BOOT", "SILENT_BOOT", "SILENT_BEFORE", "ENDLESS_OUTPUT", "ENDLESS_AFTER",
+    "PANIC_EARLY", "PANIC_BOOT", "PANIC_TALKING", "OOPS_BOOT", "FAULT_LOOP(0x7f000000000)", "IDLE_BOOT",
+    "SILENT_BOOT", "SILENT_BEFORE", "ENDLESS_OUTPUT", "ENDLESS_AFTER",
     'SILENT_DURING("exec-sigtrap")', 'BEATS_FOREVER("exec-sigtrap")', 'PANIC_DURING("exec-sigtrap")',
-    'OOPS_DURING("exec-sigtrap")', "NO_END", "NO_POWER_OFF", "NOISE", "FORGED", "TWO_STORIES",
+    'OOPS_DURING("exec-sigtrap")', 'RESET_DURING("exec-sigtrap")', 'TALKS_FOREVER("exec-sigtrap", 2)',
+    "NO_END", "NO_POWER_OFF", "PANIC_AT_THE_END", "RESET_AT_THE_END", "NOISE", "FORGED", "TWO_STORIES",
 )  # fmt: skip
 OUTCOMES: dict[str, Edits] = {
     **{word: Edits(hits={"exec-sigtrap": word}) for word in WORDS},
