@@ -6,6 +6,7 @@ one for all tests, so that the probe is compiled once.
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -22,6 +23,10 @@ from tests.minitree import MiniTree
 # The guest's seconds, whatever the host does meanwhile. A scenario that cannot be killed takes 13 of them.
 SHORT = ("--silence-limit", "3", "--boot-limit", "4", "--scenario-limit", "15", "--output-limit", "0.5")
 ONCE = ("--end-boots", "1", "--confirm-boots", "1")
+# Whoever runs the tests in the background lets them, and all that they start, ignore what the tests are about.
+for ignored in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    if signal.getsignal(ignored) is signal.SIG_IGN:
+        signal.signal(ignored, signal.SIG_DFL)
 _VALIDATOR = jsonschema.Draft202012Validator(answers.schema())
 
 Json = dict[str, Any]

@@ -51,7 +51,7 @@ NOISE = st.one_of(st.text(max_size=60), BYTES, st.lists(st.one_of(PIECES, st.tex
 )
 UNMEASURED = {"NORUN", "ENV_BAD", "KERNEL_DEAD"}
 BROKEN_OFF = {"HUNG", "CUT_OFF", "FLOODED", "PANIC"}
-BEFORE_THE_PROBE = {"PANIC", "SILENT", "OVERDUE", "FLOODED", "NO_PROBE"}
+BEFORE_THE_PROBE = {"PANIC", "SILENT", "OVERDUE", "FLOODED", "NO_PROBE", "QEMU_GONE"}
 
 
 def outcomes(transcript: Transcript) -> dict[str, Outcome]:
@@ -78,6 +78,7 @@ def test_a_console_without_a_signed_line_says_something_of_the_boot_only(text: s
     seen = outcomes(Transcript(text, ending, 1.0, None, NONCE))
     assert list(seen) == ["boot"]
     assert seen["boot"].word in BEFORE_THE_PROBE
+    assert (seen["boot"].word == "QEMU_GONE") == (ending is Ending.GONE)
 
 
 @tried

@@ -130,6 +130,7 @@ def main() -> int:
     chosen = arguments(sys.argv[1:])
     print(f"seed {chosen.seed}", flush=True)
     forget_callers_git()
+    processes.hear_signals()
     processes.adopt_orphans()
     home = chosen.home or Path(tempfile.mkdtemp(prefix="bisector-torture-"))
     # What the campaigns start in this process has no part in the caller's home either.

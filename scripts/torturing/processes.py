@@ -52,6 +52,13 @@ class Process:
         return "shell or tool"
 
 
+def hear_signals() -> None:
+    """Let what we start hear the signals that a shell's `&` made us ignore: they are a part of the campaigns."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, signal.SIG_DFL)
+
+
 def adopt_orphans() -> None:
     """Become the parent of every descendant whose own parent dies, so that none escapes our count."""
     if ctypes.CDLL(None, use_errno=True).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != 0:
