@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -121,8 +122,9 @@ def test_a_boot_that_hangs_names_the_place_in_which_it_does(state: Path) -> None
     [boot] = [one for one in step["observation"]["readings"] if one["scenario"] == "boot"]
     places = [line for line in boot["lines"] if line.startswith("sampled: ")]
     assert len(places) == 2
-    assert any("in hw_breakpoint_wait_for_slots" in line and "5 of 5 samples" in line for line in places), places
-    assert any("idle, 5 of 5 samples" in line for line in places), places
+    # Either CPU may be seen at its timer once; what it was seen at most often comes first.
+    for where in (r"in hw_breakpoint_wait_for_slots(\+0x[0-9a-f]+)?", "idle"):
+        assert any(re.match(rf"sampled: CPU\d {where}, [345] of 5 samples", line) for line in places), places
 
 
 def test_a_link_error_names_the_missing_symbol(state: Path) -> None:

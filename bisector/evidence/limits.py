@@ -8,8 +8,9 @@ from dataclasses import fields, replace
 from bisector.model import Limits, Spans
 
 # Before anything was measured: for the ends themselves, and for a test without ends. A boot of the tiny kernel needs
-# one guest second, a distribution's some ten. A guest second that a CPU is busy costs the host about 0.4 s (`scripts/
-# bench` prints what a boot that hangs costs), so a hang costs eight: 20 guest seconds, or ten silent.
+# one guest second, a distribution's some ten. A guest second that a CPU is busy costs the host about 0.4 s, so a
+# hang costs eight: 20 guest seconds, or ten silent. (But one in cpu_relax(), at which QEMU goes to the other CPU each
+# time, costs 2.4 s a guest second: `scripts/bench` prints what such a boot costs.)
 UNMEASURED = Limits(boot=20.0, silence=10.0, scenario=20.0, total=900.0, output=4 << 20, host=900.0)
 # Never below these, whatever was measured: a commit in between may do more than both ends. The probe gives each
 # scenario 13 guest seconds before it says that it cannot be killed.
