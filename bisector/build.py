@@ -144,8 +144,8 @@ def kernel(
         if failed is not None and failed.because.startswith((EXCESS, LACKING)):
             # make was killed in the middle of its work, and what it wrote may be the excess; or it saw nothing to do.
             trust.begin_anew(objects)
-            if (cache := recipe.shared_cache(objects)) is not None:
-                trust.without_later(cache, began)
+        if failed is not None and failed.because.startswith(EXCESS) and (cache := recipe.shared_cache(objects)):
+            trust.without_later(cache, began)
         return failed
 
     failed = attempt(recipe)
