@@ -21,6 +21,8 @@ _PANIC = re.compile(r"Kernel panic - not syncing")
 _BY_ITSELF = (Ending.POWERED_OFF, Ending.RESET)
 # MiB of translated code, and of address space that QEMU may use beside the guest's memory.
 CODE_MIB, BESIDE_MIB = 128, 2048
+# 32 ns for an instruction: a guest second is 31 million of them, and a CPU that spins through one costs the host little.
+SHIFT = 5
 # For a boot that is to say why an other one said nothing.
 EARLY = ("earlycon", "keep_bootcon", "ignore_loglevel")
 
@@ -29,7 +31,7 @@ EARLY = ("earlycon", "keep_bootcon", "ignore_loglevel")
 class Machine:
     """The virtual machine, the same for every boot of a session.
 
-    `accel`: `tcg` or `kvm`. Under tcg the guest's clock counts instructions (2^shift ns each), so what the
+    `accel`: `tcg` or `kvm`. Under tcg the guest's clock counts instructions (2^SHIFT ns each), so what the
     guest measures, and when it is given up, does not depend on the host's load; KVM has no such clock.
     """
 
@@ -49,7 +51,7 @@ class Machine:
             cpu = self.cpu or "host"
         else:
             # One thread runs both CPUs in turn: with an instruction-counted clock QEMU wants it so.
-            accel = ["-accel", f"tcg,tb-size={CODE_MIB}", "-icount", "shift=4,sleep=off"]
+            accel = ["-accel", f"tcg,tb-size={CODE_MIB}", "-icount", f"shift={SHIFT},sleep=off"]
             cpu = self.cpu or self.architecture.cpu
         return [
             self.architecture.qemu, "-nodefaults", "-no-user-config", "-display", "none", "-monitor", "none",

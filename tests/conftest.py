@@ -23,6 +23,16 @@ from tests.minitree import MiniTree
 # The guest's seconds, whatever the host does meanwhile. A scenario that cannot be killed takes 13 of them.
 SHORT = ("--silence-limit", "3", "--boot-limit", "4", "--scenario-limit", "15", "--output-limit", "0.5")
 ONCE = ("--end-boots", "1", "--confirm-boots", "1")
+
+
+def dies(program: str, number: str) -> str:
+    """Return shell lines for a wrapper: run a QEMU whose guest goes on for ever, end it when the guest has spoken."""
+    return (
+        f'rm -f "$0.said"; {program} "$@" > "$0.said" & until [ -s "$0.said" ]; do sleep 0.01; done; '
+        f"kill -{number} $!; wait $!"
+    )
+
+
 # Whoever runs the tests in the background lets them, and all that they start, ignore what the tests are about.
 for ignored in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
     if signal.getsignal(ignored) is signal.SIG_IGN:

@@ -19,7 +19,7 @@ from bisector.guest import initramfs
 from bisector.host import console, monitor
 from bisector.model import Ending, Kernel, Limits, Transcript
 from bisector.watch import Watch
-from tests.conftest import SHORT, Bisector, Json
+from tests.conftest import SHORT, Bisector, Json, dies
 from tests.frames import NONCE
 from tests.minitree import MiniTree
 
@@ -235,8 +235,8 @@ def impostor(bisector: Bisector, place: Path, script: str) -> Bisector:
         ("kill -9 $$", "did not start, exit code 137"),
         ("exit 0", "did not start, exit code 0"),
         ("echo '[    0.0] Booting Linux'; exit 0", "did not start, exit code 0"),
-        ('"$QEMU" "$@" & sleep 0.3; kill -9 $!; wait $!', "ended with exit code 137"),
-        ('"$QEMU" "$@" & sleep 0.3; kill $!; wait $!', "terminating on signal 15"),
+        (dies('"$QEMU"', "KILL"), "ended with exit code 137"),
+        (dies('"$QEMU"', "TERM"), "terminating on signal 15"),
         ("exec sleep 600", "monitor gave no answer"),
     ],
 )

@@ -30,13 +30,13 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
 
 from tests import leftovers
-from tests.conftest import ONCE, Bisector, Json, Ran
+from tests.conftest import ONCE, Bisector, Json, Ran, dies
 from tests.minitree import Edits, MiniTree
 
 FLIP = 3
@@ -384,27 +384,45 @@ def test_what_is_missing_once_only_is_not_the_commit_s_fault(
     fault.sound()
 
 
+@pytest.fixture
+def spinning(fault: Fault) -> Fault:
+    """A session that comes by a kernel which boots and then spins: the one that is to end QEMU."""
+    silent: Edits = {"mode": "SILENT_BEFORE"}
+    flip: Edits = {"mode": "NORMAL", "hits": {"exec-sigtrap": "OK"}}
+    first = fault.tree.commit("mini: on the way", parents=[fault.tree.base], branch="spinning", neutral="document")
+    rest = fault.tree.story(4, FLIP - 1, branch="spinning", edits={FLIP - 2: silent, FLIP - 1: flip})
+    return replace(fault, ids=[first, *rest])
+
+
+def deadly(fault: Fault, number: str) -> str:
+    """Return what a wrapper does: that kernel ends its QEMU each time, in the middle of its boot."""
+    kernel = f"*kernels/{fault.ids[FLIP - 1][:12]}/*"
+    return f'case "$*" in {kernel}) {dies("REAL", number)};; *) exec REAL "$@";; esac'
+
+
 @pytest.mark.parametrize("number", ["KILL", "TERM", "SEGV"])
-def test_a_qemu_that_dies_in_mid_boot(number: str, fault: Fault) -> None:
-    fault.wrap(QEMU, instead=f'REAL "$@" & sleep 0.1; kill -{number} $!; wait $!')
-    ran = fault.start()
+def test_a_qemu_that_dies_in_mid_boot(number: str, spinning: Fault) -> None:
+    spinning.wrap(QEMU, instead=deadly(spinning, number))
+    ran = spinning.start()
     assert ran.err.count("trying again") == 2
-    # Before its guest was let go it "did not start", after it it "ended".
-    fault.mended(ran, QEMU)
+    spinning.told(ran, f"{QEMU} ended with exit code")
+    before = spinning.journal
+    spinning.flag.unlink()
+    # Its neighbour is silent of itself, so there are two candidates.
+    done = spinning.bisector("resume", "--json")
+    assert (done.code, set(done.candidates)) == (10, set(spinning.ids[FLIP - 1 : FLIP + 1])), done.err
+    assert spinning.journal[: len(before)] == before
+    leftovers.nothing_left(spinning.bisector, spinning.tree)
 
 
-def test_a_kernel_that_ends_qemu_is_gone_past_if_a_person_says_so(fault: Fault) -> None:
-    # One commit's kernel, each time: its neighbour holds the change.
-    deadly = f"*kernels/{fault.ids[2][:12]}/*"
-    fault.wrap(
-        QEMU, instead=f'case "$*" in {deadly}) REAL "$@" & sleep 0.1; kill $!; wait $!;; *) exec REAL "$@";; esac'
-    )
-    ran = fault.start()
-    fault.told(ran, f"{QEMU} ended with exit code")
+def test_a_kernel_that_ends_qemu_is_gone_past_if_a_person_says_so(spinning: Fault) -> None:
+    spinning.wrap(QEMU, instead=deadly(spinning, "TERM"))
+    ran = spinning.start()
+    spinning.told(ran, f"{QEMU} ended with exit code")
     assert "--on qemu-gone=untestable" in ran.lines[-1]["hint"]
-    past = fault.start("--on", "qemu-gone=untestable")
-    assert (past.code, set(past.candidates)) == (10, {fault.ids[2], fault.ids[FLIP]}), past.err
-    assert "QEMU_GONE" in past.candidates[fault.ids[2]]
+    past = spinning.start("--on", "qemu-gone=untestable")
+    assert (past.code, set(past.candidates)) == (10, set(spinning.ids[FLIP - 1 : FLIP + 1])), past.err
+    assert "QEMU_GONE" in past.candidates[spinning.ids[FLIP - 1]]
     assert past.err.count("trying again") == 2
 
 

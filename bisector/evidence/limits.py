@@ -8,15 +8,16 @@ from dataclasses import fields, replace
 from bisector.model import Limits, Spans
 
 # Before anything was measured: for the ends themselves, and for a test without ends. A boot of the tiny kernel needs
-# one guest second, a distribution's some ten. A guest second that a CPU is busy costs the host about 0.4 s, so a
-# hang costs eight: 20 guest seconds, or ten silent. (But one in cpu_relax(), at which QEMU goes to the other CPU each
-# time, costs 2.4 s a guest second: `scripts/bench` prints what such a boot costs.)
-UNMEASURED = Limits(boot=20.0, silence=10.0, scenario=20.0, total=900.0, output=4 << 20, host=900.0)
+# one or two guest seconds, a distribution's some twenty. A guest second that a CPU is busy costs the host about 0.2 s,
+# and one in cpu_relax(), at which QEMU goes to the other CPU each time, 1.2 s: so no hang costs more than ten.
+# (`scripts/bench` prints what one in cpu_relax() costs.)
+UNMEASURED = Limits(boot=40.0, silence=7.0, scenario=20.0, total=900.0, output=4 << 20, host=900.0)
 # Never below these, whatever was measured: a commit in between may do more than both ends. The probe gives each
 # scenario 13 guest seconds before it says that it cannot be killed.
 FLOOR = Limits(boot=10.0, silence=5.0, scenario=20.0, total=300.0, output=1 << 20, host=900.0)
-# A boot in the search may need this many times what the slowest boot of the ends needed.
-SLACK = 4
+# A boot in the search may need this many times what the slowest boot of the ends needed, and be silent for so many
+# times what the longest silence was: that is measured too long rather than too short, by a second or two.
+SLACK, QUIET = 4, 2
 # And a scenario this many guest seconds more than the longest: one that ends as unkillable, after 14 of them, is no
 # reason to wait 56 for one that never ends.
 LONGER = 10.0
@@ -32,7 +33,7 @@ def measured(boots: Sequence[Spans], given: Mapping[str, float]) -> Limits:
         begun = [boot.boot for boot in boots if boot.boot is not None]
         limits = Limits(
             boot=max(FLOOR.boot, *(SLACK * seconds for seconds in begun)) if begun else UNMEASURED.boot,
-            silence=max(FLOOR.silence, *(SLACK * boot.silence for boot in boots)),
+            silence=max(FLOOR.silence, *(QUIET * boot.silence for boot in boots)),
             scenario=max(FLOOR.scenario, *(min(SLACK * boot.scenario, boot.scenario + LONGER) for boot in boots)),
             total=max(FLOOR.total, *(SLACK * boot.total for boot in boots)),
             output=max(FLOOR.output, *(SLACK * boot.output for boot in boots)),
