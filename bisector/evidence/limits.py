@@ -9,15 +9,15 @@ from bisector.model import Limits, Spans
 
 # Before anything was measured: for the ends themselves, and for a test without ends. A boot of the tiny kernel needs
 # one or two guest seconds, a distribution's some twenty. A guest second that a CPU is busy costs the host about 0.2 s,
-# and one in cpu_relax(), at which QEMU goes to the other CPU each time, 1.2 s: so no hang costs more than ten.
+# and one in cpu_relax(), at which QEMU goes to the other CPU each time, 1.4 s: so a hang costs ten at most.
 # (`scripts/bench` prints what one in cpu_relax() costs.)
-UNMEASURED = Limits(boot=40.0, silence=7.0, scenario=20.0, total=900.0, output=4 << 20, host=900.0)
+UNMEASURED = Limits(boot=40.0, silence=6.0, scenario=20.0, total=900.0, output=4 << 20, host=900.0)
 # Never below these, whatever was measured: a commit in between may do more than both ends. The probe gives each
 # scenario 13 guest seconds before it says that it cannot be killed.
 FLOOR = Limits(boot=10.0, silence=5.0, scenario=20.0, total=300.0, output=1 << 20, host=900.0)
 # A boot in the search may need this many times what the slowest boot of the ends needed, and be silent for so many
 # times what the longest silence was: that is measured too long rather than too short, by a second or two.
-SLACK, QUIET = 4, 2
+SLACK, QUIET = 4, 1.5
 # And a scenario this many guest seconds more than the longest: one that ends as unkillable, after 14 of them, is no
 # reason to wait 56 for one that never ends.
 LONGER = 10.0
