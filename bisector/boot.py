@@ -21,7 +21,7 @@ _PANIC = re.compile(r"Kernel panic - not syncing")
 _BY_ITSELF = (Ending.POWERED_OFF, Ending.RESET)
 # MiB of translated code, and of address space that QEMU may use beside the guest's memory.
 CODE_MIB, BESIDE_MIB = 128, 2048
-# 32 ns for an instruction: a guest second is 31 million of them, and a CPU that spins through one costs the host little.
+# 32 ns for an instruction: a guest second is 31 million of them, and costs the host little though a CPU spins.
 SHIFT = 5
 # For a boot that is to say why an other one said nothing.
 EARLY = ("earlycon", "keep_bootcon", "ignore_loglevel")

@@ -8,8 +8,8 @@ from dataclasses import fields, replace
 from bisector.model import Limits, Spans
 
 # Before anything was measured: for the ends themselves, and for a test without ends. A boot of the tiny kernel needs
-# one or two guest seconds, a distribution's some twenty. A guest second that a CPU is busy costs the host about 0.2 s,
-# and one in cpu_relax(), at which QEMU goes to the other CPU each time, 1.4 s: so a hang costs ten at most.
+# one or two guest seconds, a distribution's some twenty. A guest second that a CPU is busy costs the host 0.2 s, and
+# one in cpu_relax(), at which QEMU goes to the other CPU each time, 1.4 s: so a hang costs ten at most.
 # (`scripts/bench` prints what one in cpu_relax() costs.)
 UNMEASURED = Limits(boot=40.0, silence=6.0, scenario=20.0, total=900.0, output=4 << 20, host=900.0)
 # Never below these, whatever was measured: a commit in between may do more than both ends. The probe gives each
