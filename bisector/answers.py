@@ -7,8 +7,9 @@ from typing import Any
 import msgspec
 
 from bisector.doctor import Check
+from bisector.endings import Conclusion
 from bisector.events import SCHEMA, Streamed
-from bisector.model import Conclusion, Question, Step
+from bisector.model import Question, Step
 from bisector.report.values import Report
 
 

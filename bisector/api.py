@@ -6,17 +6,20 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
-from bisector import __version__, journal, opening, reproduce, sessions, step
+from bisector import __version__, disputes, journal, opening, reproduce, sessions, step
 from bisector.build import CONFIG_BYTES, TINY
+from bisector.endings import Conclusion
 from bisector.errors import BisectorError, HostError, Interrupted, UserError
-from bisector.events import Concluded, Event, Resumed, Settings, Started, Stopped
+from bisector.events import Concluded, Event, Marked, Resumed, Settings, Started, Stopped
 from bisector.host import files, stopping
 from bisector.host.repository import Repository
 from bisector.journal import Journal, Session
 from bisector.kconfig import difference
-from bisector.model import Commit, Conclusion, Purpose, Step
+from bisector.model import Commit, Purpose, Step, Verdict
 from bisector.report import values
+from bisector.searching import GitSearch
 from bisector.session import Bisection
+from bisector.steps import Steps
 
 Emit = Callable[[Event], None]
 Warn = Callable[[str], None]
@@ -69,6 +72,31 @@ def resume(session: Session, *, state: Path, emit: Emit, warn: Warn) -> Conclusi
         return _work(Journal(session), repository, state, emit, warn, resumed=True)
 
 
+def mark(
+    session: Session, revision: str, verdict: Verdict, because: str, *, state: Path, emit: Emit, warn: Warn
+) -> Conclusion:
+    """Take a person's word for what a commit is, and go on from what is known. Raises UserError if it cannot be."""
+    repository = Repository(Path(session.started.settings.repo))
+    commit = disputes.disputed(session, repository, revision)
+    disputes.require_consistent(session, repository, commit, verdict)
+    with _held(session, state):
+        said = Marked(commit=commit, verdict=verdict, because=because)
+        return _work(Journal(session), repository, state, emit, warn, lambda steps: steps.record(said), resumed=True)
+
+
+def retest(session: Session, revision: str, times: int, *, state: Path, emit: Emit, warn: Warn) -> Conclusion:
+    """Boot a commit so many times more, and go on from what is known then."""
+    repository = Repository(Path(session.started.settings.repo))
+    commit = disputes.disputed(session, repository, revision)
+    with _held(session, state):
+
+        def again(steps: Steps) -> None:
+            for _ in range(times):
+                steps.take(commit, Purpose.RETEST, session.question)
+
+        return _work(Journal(session), repository, state, emit, warn, again, resumed=True)
+
+
 @contextmanager
 def _held(session: Session, state: Path) -> Iterator[None]:
     with journal.held(session.directory):
@@ -81,9 +109,19 @@ def _will_go_on(state: Path, session: Session) -> None:
 
 
 def _work(
-    book: Journal, repository: Repository, state: Path, emit: Emit, warn: Warn, *, resumed: bool = False
+    book: Journal,
+    repository: Repository,
+    state: Path,
+    emit: Emit,
+    warn: Warn,
+    first: Callable[[Steps], None] = lambda _: None,
+    *,
+    resumed: bool = False,
 ) -> Conclusion:
-    """Sit at the session, which is held, until it ends or stops; a stop is written down with its reason."""
+    """Sit at the session, which is held, until it ends or stops; a stop is written down with its reason.
+
+    `first`: what is done before it goes on.
+    """
     session = book.session
     try:
         if resumed:
@@ -97,7 +135,11 @@ def _work(
             emit(book.append(Resumed(bisector=__version__)))
         started = session.started
         with opening.bench(started.settings, session.directory, state, started.new, warn) as bench:
-            return Bisection(book, repository, bench, emit).proceed()
+            if session.measured is not None:
+                bench.limits = session.measured.limits
+            steps = Steps(book, bench, emit)
+            first(steps)
+            return Bisection(steps, repository, GitSearch(steps, repository)).proceed()
     except OSError as error:
         failure = HostError.of(error)
         _note_stop(book, Stopped(why="failed", message=failure.message, hint=failure.hint), emit)

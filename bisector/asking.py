@@ -8,13 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from bisector.endings import Conclusion, Kind
 from bisector.events import Asked, Measured
 from bisector.evidence import ends, limits
-from bisector.host.repository import Repository
-from bisector.model import Commit, Conclusion, Kind, Observation, Outcome, Purpose, Question, Step
+from bisector.evidence.unsteady import More
+from bisector.model import Commit, Observation, Outcome, Purpose, Question, Step
+from bisector.reads import Reads
 from bisector.steps import Steps
 
 _ENDS = (Purpose.OLD_END, Purpose.NEW_END)
+# Boots of each end, where they are not steady, after which it is said whether they differ.
+MOST = 80
 
 
 def question(steps: Steps) -> Question | Conclusion:
@@ -27,7 +31,7 @@ def question(steps: Steps) -> Question | Conclusion:
     return _asked(steps)
 
 
-def bounds(steps: Steps, repository: Repository, asked: Question) -> tuple[str, ...] | Conclusion:
+def bounds(steps: Steps, repository: Reads, asked: Question) -> tuple[str, ...] | Conclusion:
     """Return the tested commits that bound the search from below.
 
     Where the old end is no ancestor of the new one git would test the merge bases, and with two of them
@@ -47,17 +51,27 @@ def bounds(steps: Steps, repository: Repository, asked: Question) -> tuple[str, 
 
 
 def _asked(steps: Steps) -> Question | Conclusion:
+    """Boot the ends until there is a question; on, up to `MOST` times, while they are not steady and not apart."""
+    times = steps.settings.end_boots
+    while True:
+        for purpose in _ENDS:
+            if (first := _end(steps, purpose, times)[0]).broken is not None:
+                why = f"the {purpose.value.replace('-', ' ')} makes no kernel: {first.because}"
+                return Conclusion(Kind.ENDS_UNFIT, why)
+        _measure(steps)
+        if steps.session.question is not None:
+            return steps.session.question
+        asked = _question(steps, times)
+        if not isinstance(asked, More):
+            return asked
+        if times >= MOST:
+            return asked.otherwise
+        times = min(2 * times, MOST)
+
+
+def _question(steps: Steps, times: int) -> Question | Conclusion | More:
     settings = steps.settings
-    taken = {}
-    for purpose in _ENDS:
-        taken[purpose] = _end(steps, purpose, settings.end_boots)
-        if (first := taken[purpose][0]).broken is not None:
-            why = f"the {purpose.value.replace('-', ' ')} makes no kernel: {first.because}"
-            return Conclusion(Kind.ENDS_UNFIT, why)
-    _measure(steps)
-    if steps.session.question is not None:
-        return steps.session.question
-    old, new = (_as_searched(steps, purpose, taken[purpose]) for purpose in _ENDS)
+    old, new = (_as_searched(steps, purpose, _end(steps, purpose, times)) for purpose in _ENDS)
     asked = ends.question(
         old,
         new,
@@ -65,6 +79,7 @@ def _asked(steps: Steps) -> Question | Conclusion:
         Outcome.parse(settings.old_outcome) if settings.old_outcome else None,
         Outcome.parse(settings.new_outcome) if settings.new_outcome else None,
         settings.on,
+        settings.confidence,
     )
     if isinstance(asked, Question):
         steps.record(Asked(question=asked, differing=ends.differing(old, new)))

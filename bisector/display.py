@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from bisector.errors import Interrupted
-from bisector.events import Asked, Concluded, Event, Measured, Progress, Resumed, Searching, Started, Tested
+from bisector.events import Asked, Concluded, Event, Marked, Measured, Progress, Resumed, Searching, Started, Tested
 from bisector.host import stopping
 from bisector.model import Step
 from bisector.report import harmless, rules
@@ -69,6 +69,9 @@ class Display:
                 self.say(f"searching {event.commits} commits")
             case Tested():
                 self._step(event.step)
+            case Marked():
+                said = f"{event.commit.short} is {event.verdict.value} by a person's word: {event.because}"
+                self.say(said)
             case Concluded():
                 self.say(f"ended: {event.conclusion.because}")
 

@@ -12,12 +12,13 @@ from typing import Any
 
 import msgspec
 
+from bisector.endings import Conclusion
 from bisector.evidence import limits
-from bisector.model import Commit, Conclusion, Limits, Outcome, Purpose, Question, Step, Verdict
+from bisector.model import Commit, Limits, Outcome, Purpose, Question, Step, Verdict
 from bisector.report import harmless
 
 # Raise it when an older bisector could misread what a newer one wrote.
-SCHEMA = 2
+SCHEMA = 3
 # Words that go to make and QEMU as they are; make would run a $(shell ...) in them.
 PLAIN = {"cross_compile": r"[\w./+-]*", "llvm": r"[\w./+-]*", "cpu": r"[\w.,=+-]*"}
 
@@ -29,7 +30,8 @@ class Settings:
     `fragment`: the kconfig lines, so that a resumed session builds the same kernels. `limits`: those that a person
     gave, by the names of `Limits`; the others are measured at the ends. `on`: what an outcome's name means.
     `sandbox`: "bubblewrap", or "none: " and why. `build_memory`, `build_disk`: bytes that a build may use, 0 for no
-    bound. `given`: the words of a person on what this machine else decides, for a later machine decides otherwise.
+    bound. `confirm_boots`: 0 for as many as the rates ask for. `given`: the words of a person on what this machine
+    else decides, for a later machine decides otherwise. `confidence`: that the commit which is named is the one.
     """
 
     repo: str
@@ -52,6 +54,7 @@ class Settings:
     build_memory: int = 0
     build_disk: int = 0
     given: dict[str, str] = field(default_factory=dict)
+    confidence: float = 0.99
 
     def __post_init__(self) -> None:
         """Refuse what no start of ours writes: a journal may be damaged, or be somebody else's."""
@@ -61,7 +64,8 @@ class Settings:
             "sandbox": self.sandbox == "bubblewrap" or self.sandbox.startswith("none: "),
             "jobs": 1 <= self.jobs <= 4096,
             "end_boots": 1 <= self.end_boots <= 10_000,
-            "confirm_boots": 1 <= self.confirm_boots <= 10_000,
+            "confirm_boots": 0 <= self.confirm_boots <= 10_000,
+            "confidence": 0.5 <= self.confidence < 1,
             "build_memory": self.build_memory >= 0,
             "build_disk": self.build_disk >= 0,
         }
@@ -132,6 +136,14 @@ class Concluded(Event, frozen=True, tag="conclusion"):
     conclusion: Conclusion
 
 
+class Marked(Event, frozen=True, tag="mark"):
+    """A person said what a commit is, whatever its boots say; the last word on a commit counts."""
+
+    commit: Commit
+    verdict: Verdict
+    because: str
+
+
 class Stopped(Event, frozen=True, tag="stopped"):
     """The session stopped without an answer and can be resumed: our machine failed, or someone asked."""
 
@@ -156,7 +168,7 @@ class Progress(Event, frozen=True, tag="progress"):
     seconds_left: float | None = None
 
 
-Recorded = Started | Resumed | Tested | Measured | Asked | Searching | Concluded | Stopped
+Recorded = Started | Resumed | Tested | Measured | Asked | Searching | Marked | Concluded | Stopped
 Streamed = Recorded | Progress
 
 _encoder = msgspec.json.Encoder(enc_hook=str)

@@ -14,10 +14,11 @@ from typing import TextIO
 import msgspec
 
 from bisector import events
+from bisector.endings import Conclusion
 from bisector.errors import HostError, UserError
-from bisector.events import Asked, Concluded, Measured, Recorded, Resumed, Searching, Started, Stopped, Tested
+from bisector.events import Asked, Concluded, Marked, Measured, Recorded, Resumed, Searching, Started, Stopped, Tested
 from bisector.host import disk, files, stopping
-from bisector.model import Conclusion, Question, Step
+from bisector.model import Question, Step
 
 NAME = "journal.jsonl"
 # Bytes that are read: a step's line has some ten kB, and a search of a million commits has twenty steps.
@@ -39,6 +40,7 @@ class Session:
     asked: Asked | None = None
     measured: Measured | None = None
     searching: Searching | None = None
+    marks: dict[str, Marked] = field(default_factory=dict)
     conclusion: Conclusion | None = None
     stopped: Stopped | None = None
     last: str = ""
@@ -56,7 +58,7 @@ class Session:
 
     def catch_up(self, newer: Session) -> None:
         """Take over what a newer reading of the same journal says."""
-        for name in ("steps", "asked", "measured", "searching", "conclusion", "stopped", "last", "spoiled"):
+        for name in ("steps", "asked", "measured", "searching", "marks", "conclusion", "stopped", "last", "spoiled"):
             setattr(self, name, getattr(newer, name))
 
     def take(self, event: Recorded) -> None:
@@ -65,6 +67,11 @@ class Session:
         match event:
             case Tested():
                 self.steps.append(event.step)
+                # Whatever comes after an answer takes it back: a person has doubts.
+                self.conclusion = None
+            case Marked():
+                self.marks[event.commit.id] = event
+                self.conclusion = None
             case Asked():
                 self.asked = event
             case Measured():

@@ -169,15 +169,20 @@ class Observation:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """Which scenario is looked at, and which two outcomes are told apart; fixed before the search."""
+    """Which scenario is looked at, and which two outcomes are told apart; fixed before the search.
+
+    `also_old`, `also_new`: what else only the old or only the new end showed, where they are not steady.
+    """
 
     scenario: str
     old: Outcome
     new: Outcome
+    also_old: tuple[Outcome, ...] = ()
+    also_new: tuple[Outcome, ...] = ()
 
     def __post_init__(self) -> None:
-        if self.old == self.new:
-            raise ValueError(f"old and new are the same outcome: {self.old}")
+        if {self.old, *self.also_old} & {self.new, *self.also_new}:
+            raise ValueError(f"old and new are the same outcome: {self.old}, {self.new}")
 
 
 class Verdict(enum.Enum):
@@ -196,8 +201,11 @@ class Purpose(enum.Enum):
     NEW_END = "new-end"
     MERGE_BASE = "merge-base"
     SEARCH = "search"
+    WEIGHED = "weighed"  # one of several boots, in a range where one does not tell
     CULPRIT = "culprit"
     PARENT = "parent"
+    RETEST = "retest"  # a person wants to know it once more
+    REVERTED = "reverted"  # the new end without the culprit's change
     REBUILT = "rebuilt"  # an end or a merge base on which an answer without a culprit rests, built from nothing
 
 
@@ -230,36 +238,3 @@ class Step:
     observation: Observation | None = None
     logs: tuple[str, ...] = ()
     spans: Spans | None = None
-
-
-class Kind(enum.Enum):
-    """How a session ended; each has an exit code of its own (see `CODES` in `cli`)."""
-
-    FOUND = "found"
-    AMONG = "among"
-    ENDS_AGREE = "ends-agree"
-    NOT_REPRODUCED = "new-end-does-not-show-it"
-    OLD_SHOWS_IT = "old-end-shows-it"
-    MERGE_BASE_SHOWS_IT = "merge-base-shows-it"
-    CONTRADICTION = "contradiction"
-    BELOW_CONFIDENCE = "below-confidence"
-    ENDS_UNFIT = "ends-unfit"
-
-
-@dataclass(frozen=True, slots=True)
-class Candidate:
-    """A commit that may be the culprit, and why it was not ruled out."""
-
-    commit: Commit
-    because: str
-
-
-@dataclass(frozen=True, slots=True)
-class Conclusion:
-    """The session's answer: what kind, which commits, and the sentence that says why."""
-
-    kind: Kind
-    because: str
-    culprit: Commit | None = None
-    candidates: tuple[Candidate, ...] = ()
-    files: tuple[str, ...] = ()

@@ -11,6 +11,9 @@ from bisector.journal import Session
 from bisector.model import Commit, Purpose
 from bisector.step import Tell
 
+# Boots of a culprit and of its parent, as the rates of steady ends ask for them.
+CONFIRMING = 5
+
 
 def teller(
     session: Session, commit: Commit, purpose: Purpose, left: int | None, emit: Callable[[Event], None]
@@ -47,4 +50,4 @@ def _seconds_left(session: Session, steps: int | None) -> float | None:
     if steps is None or not searched or not boots:
         return None
     boot = sum(boots) / len(boots)
-    return steps * sum(searched) / len(searched) + 2 * session.started.settings.confirm_boots * boot
+    return steps * sum(searched) / len(searched) + 2 * (session.started.settings.confirm_boots or CONFIRMING) * boot

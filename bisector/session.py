@@ -1,4 +1,4 @@
-"""One bisection: test both ends, ask, search, confirm, finish; the same road when it is resumed.
+"""One bisection: test both ends, ask, search, certify, finish; the same road when it is resumed.
 
 Every part looks into the journal first and does only what is not there yet, so going on after a Ctrl-C, a
 crash or a failure of our machine is nothing but walking the road again.
@@ -7,27 +7,35 @@ crash or a failure of our machine is nothing but walking the road again.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
-from bisector import asking, step
-from bisector.errors import HostError, UserError
-from bisector.events import Concluded, Searching
-from bisector.evidence import confirm
-from bisector.host.repository import Repository
-from bisector.host.worktree import Worktree
-from bisector.journal import Journal
-from bisector.model import Commit, Conclusion, Purpose, Question, Step, Verdict
-from bisector.search import gitrun
-from bisector.steps import Emit, Steps
+from bisector import asking, certifying, reverting, weighing
+from bisector.endings import Candidate, Conclusion, Kind
+from bisector.events import Concluded
+from bisector.evidence import confirm, odds
+from bisector.evidence.graph import Range
+from bisector.evidence.posterior import Posterior
+from bisector.evidence.rates import Tally
+from bisector.model import Commit, Purpose, Question, Verdict
+from bisector.readings import Readings
+from bisector.reads import Reads, Searches
+from bisector.steps import Steps
+
+# How often a search by weight may name a commit that fresh boots then speak against.
+ATTEMPTS = 5
+# Boots of a culprit and of each of its parents, beyond those that certify, until all boots together are sure enough.
+BEYOND = 40
+# What an answer can be that more boots of other commits might change.
+_OPEN = (Kind.CONTRADICTION, Kind.BELOW_CONFIDENCE)
 
 
 class Bisection:
-    """A session at work. `emit` is told every event, those of the journal after they are on the disk."""
+    """A session at work: its steps, the repository that it reads, and the git that searches in its worktree."""
 
-    def __init__(self, journal: Journal, repository: Repository, bench: step.Bench, emit: Emit) -> None:
-        self.session = journal.session
-        self.repository = repository
-        self.bench = bench
-        self.steps = Steps(journal, bench, emit)
+    def __init__(self, steps: Steps, repository: Reads, git: Searches) -> None:
+        self.session = steps.session
+        self.steps, self.repository, self.git = steps, repository, git
+        self.risk = 1 - steps.settings.confidence
 
     def proceed(self) -> Conclusion:
         """Walk the road to its end. Raises HostError and Interrupted; the session can then be resumed."""
@@ -44,94 +52,100 @@ class Bisection:
         olds = asking.bounds(self.steps, self.repository, question)
         if isinstance(olds, Conclusion):
             return olds
-        candidates = self._search(question, olds)
-        if len(candidates) > 1:
-            return self._among(question, candidates)
-        return self._confirmed(question, self.repository.read(candidates[0]))
+        within = Range(self.repository.history(olds, self.session.started.new.id))
+        readings = Readings(self.steps, question, within, within)
+        made: Conclusion | None = None
+        if not self._unsteady(question):
+            made = self._certified(readings, self.git.candidates(question, olds), weighed=False)
+        if made is None or (made.kind in _OPEN and readings.mixed()):
+            made = self._weighed(readings, olds)
+        if made.culprit is None:
+            return made
+        return replace(made, reverted=reverting.reverted(readings, self.git, made.culprit))
 
-    # -- the search ------------------------------------------------------------------------------------
+    def _unsteady(self, question: Question) -> bool:
+        """Tell whether an end, or what a person had booted again, reads now so, now so."""
+        seen, started = self.steps.tallies(question), self.session.started
+        again = (one.commit.id for one in self.session.steps if one.purpose is Purpose.RETEST)
+        return any(seen.get(commit, Tally()).mixed for commit in (started.old.id, started.new.id, *again))
 
-    def _search(self, question: Question, olds: tuple[str, ...]) -> list[str]:
-        """Let git search; return the commits that are left: one, or those that untestable ones hide."""
-        within = self.repository.between(olds, self.session.started.new.id)
-        self._require_within(within)
-        if self.session.searching is None:
-            self.steps.record(Searching(commits=len(within), olds=olds))
-        # A git or a child of it that was killed: begun again, and told what the journal knows.
-        return step.retrying(self.bench.warn, lambda: self._searched(question, olds))
+    def _weighed(self, readings: Readings, olds: tuple[str, ...]) -> Conclusion:
+        """Search by weight; what fresh boots of the edge then speak against counts too, and the search goes on."""
+        made: Conclusion | None = None
+        for _ in range(ATTEMPTS):
+            search = weighing.Weighing(readings, self.repository.read, self.risk / 2)
+            known = search.searched(lambda verdicts: self.git.keep(olds, readings.whole, verdicts))
+            candidates = search.candidates(known)
+            if isinstance(candidates, Conclusion):
+                return candidates
+            made = self._certified(search.readings, candidates, weighed=True)
+            if made.kind not in _OPEN:
+                break
+        assert made is not None
+        return made
 
-    def _searched(self, question: Question, olds: tuple[str, ...]) -> list[str]:
-        tree, new = self.bench.workspace.git, self.session.started.new.id
-        tree.start_bisection(olds, new)
-        for commit, found in self._marks().items():
-            tree.mark(commit, found)
-        if self._open(tree, olds):
-            log = self.bench.directory / "logs" / "git-bisect.log"
-            gitrun.run(tree, lambda commit: self._answer(commit, question, olds), log)
-        journal = self._marks() | dict.fromkeys(olds, Verdict.OLD) | {new: Verdict.NEW}
-        gitrun.reconcile(tree, journal)
-        if untested := self._open(tree, olds):
-            raise HostError(f"git ended its search, but {len(untested)} commits were not tested")
-        candidates = gitrun.left(tree, olds, tree.marks())
-        tree.end_bisection()
-        return candidates
+    def _certified(self, readings: Readings, candidates: Sequence[str], *, weighed: bool) -> Conclusion:
+        """Build the edges from nothing, boot them afresh, and say how sure all boots together are.
 
-    def _open(self, tree: Worktree, olds: Sequence[str]) -> list[str]:
-        """Return the candidates that nobody tested yet."""
-        marks = tree.marks()
-        return [commit for commit in gitrun.left(tree, olds, marks) if commit not in marks]
-
-    def _marks(self) -> dict[str, Verdict]:
-        """Return the search's verdicts so far, in order."""
-        marks: dict[str, Verdict] = {}
-        for taken in self.session.steps:
-            if taken.purpose is Purpose.SEARCH and taken.verdict is not None:
-                before = marks.setdefault(taken.commit.id, taken.verdict)
-                if before is not taken.verdict:
-                    raise UserError(
-                        f"the journal has {taken.commit.short} both as {before.value} and as {taken.verdict.value}",
-                        "somebody changed it: start a new session",
-                    )
-        return marks
-
-    def _require_within(self, candidates: Sequence[str]) -> None:
-        """Refuse a journal with verdicts on commits that this search could not ask for. Raises UserError."""
-        if strange := self._marks().keys() - set(candidates):
-            raise UserError(
-                f"the journal has a verdict on {min(strange)[:12]}, which is not between the ends",
-                "somebody changed it: start a new session",
-            )
-
-    def _answer(self, commit_id: str, question: Question, olds: Sequence[str]) -> Verdict:
-        """Test the commit that git's child asks for."""
-        left = len(self._open(self.bench.workspace.git, olds))
-        taken = self.steps.take(self.repository.commit(commit_id), Purpose.SEARCH, question, left)
-        assert taken.verdict is not None
-        return taken.verdict
-
-    def _among(self, question: Question, candidates: Sequence[str]) -> Conclusion:
-        """Confirm the edges of the set: its first new commit, and the old ones that it grows from."""
-        reasons = {taken.commit.id: taken.because for taken in self.session.steps if taken.purpose is Purpose.SEARCH}
+        `candidates`: newest first, all but the first untestable.
+        """
         # rev-list gives the newest first, and that is the one marked new: all others are its ancestors.
         first, *others = map(self.repository.read, candidates)
         below = {parent for commit in (first, *others) for parent in commit.parents} - set(candidates)
-        olds = [self.repository.read(parent) for parent in sorted(below)]
-        return confirm.among(
-            first, {commit: reasons[commit.id] for commit in others}, olds, self._fresh(question, first, olds)
+        # A culprit's parents in its own order; a set grows from any number of them.
+        olds = [self.repository.read(parent) for parent in (sorted(below) if others else first.parents)]
+        files = self.repository.files(first)
+        if others and (made := self._after_another(readings, first, others, files, weighed=weighed)) is not None:
+            return made
+        edge = certifying.Edge(readings, first, olds, weighed, self.risk / 2)
+        if others:
+            taken = self.session.steps
+            reasons = {one.commit.id: one.because for one in taken if one.verdict is Verdict.UNTESTABLE}
+            reasons |= {commit: f"a person said so: {mark.because}" for commit, mark in self.session.marks.items()}
+            made = confirm.among(first, {one: reasons[one.id] for one in others}, olds, edge.fresh())
+            return _numbered(readings, made)
+        return self._sure(readings, edge, files)
+
+    def _after_another(
+        self, readings: Readings, first: Commit, others: Sequence[Commit], files: tuple[str, ...], *, weighed: bool
+    ) -> Conclusion | None:
+        """Certify a change that comes after another one: old, a third behaviour, new. None if it is not that."""
+        shown = {one: readings.measured_otherwise(one.id) for one in others}
+        steady = {one: outcome for one, outcome in shown.items() if outcome is not None}
+        if len(steady) < len(others):
+            return None
+        parents = [self.repository.read(parent) for parent in first.parents]
+        fresh = certifying.Edge(readings, first, parents, weighed, self.risk / 2).fresh()
+        if any(readings.measured_otherwise(one.id) != outcome for one, outcome in steady.items()):
+            return None
+        made = confirm.after_another(first, parents, steady, fresh, files)
+        return _numbered(readings.not_new(one.id for one in others), made) if made else None
+
+    def _sure(self, readings: Readings, edge: certifying.Edge, files: tuple[str, ...]) -> Conclusion:
+        """Certify, and boot the edge on until all boots together are as sure as was asked."""
+        for _ in range(BEYOND):
+            made = _numbered(readings, confirm.conclude(edge.culprit, edge.olds, edge.fresh(), files))
+            if made.kind is not Kind.FOUND or (made.odds and made.odds.culprit >= self.steps.settings.confidence):
+                return made
+            edge.once_more()
+        known = readings.known()
+        assert made.odds is not None
+        likely = known.holding(self.steps.settings.confidence)[:10]
+        return replace(
+            made,
+            kind=Kind.BELOW_CONFIDENCE,
+            because=f"{made.because}; but all boots together are sure of it with {made.odds.culprit:.3g} only",
+            culprit=None,
+            candidates=tuple(Candidate(self.repository.read(one), "not ruled out", share) for one, share in likely),
         )
 
-    # -- confirming ------------------------------------------------------------------------------------
 
-    def _confirmed(self, question: Question, culprit: Commit) -> Conclusion:
-        """Build the culprit and every parent from nothing, and boot them afresh."""
-        parents = [self.repository.read(parent) for parent in culprit.parents]
-        steps = self._fresh(question, culprit, parents)
-        return confirm.conclude(culprit, parents, steps, self.bench.workspace.git.files(culprit))
+def _numbered(readings: Readings, made: Conclusion) -> Conclusion:
+    """Return the conclusion with the probabilities of what it names."""
+    known = readings.known()
+    candidates = tuple(replace(one, probability=_of(known, one)) for one in made.candidates)
+    return replace(made, candidates=candidates, odds=odds.told(known, made, readings.tallies()))
 
-    def _fresh(self, question: Question, culprit: Commit, olds: Sequence[Commit]) -> dict[str, list[Step]]:
-        """Return the confirming steps of the first commit that is new, and of the last that are old."""
-        boots = self.steps.settings.confirm_boots
-        steps = {culprit.id: self.steps.tested(culprit, Purpose.CULPRIT, boots, question)}
-        for old in olds:
-            steps[old.id] = self.steps.tested(old, Purpose.PARENT, boots, question)
-        return steps
+
+def _of(known: Posterior, one: Candidate) -> float | None:
+    return known.of(one.commit.id) if one.commit.id in known.within else None

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from bisector import progress, step
-from bisector.events import Asked, Concluded, Event, Measured, Searching, Tested
+from bisector import progress, step, verdict
+from bisector.events import Asked, Concluded, Event, Marked, Measured, Searching, Tested
+from bisector.evidence.rates import Tally
 from bisector.host import stopping
 from bisector.journal import Journal
-from bisector.model import Commit, Purpose, Question, Step
+from bisector.model import Commit, Purpose, Question, Step, Verdict
 
 Emit = Callable[[Event], None]
+# `step.take`, or what simulates it.
+Take = Callable[..., Step]
 # What certifies is built from nothing: objects that were spoiled end there, not in an answer.
 _FROM_NOTHING = (Purpose.CULPRIT, Purpose.PARENT, Purpose.REBUILT)
 
@@ -18,14 +21,29 @@ _FROM_NOTHING = (Purpose.CULPRIT, Purpose.PARENT, Purpose.REBUILT)
 class Steps:
     """The steps of a session at work. `emit` is told every event, those of the journal after they are on the disk."""
 
-    def __init__(self, journal: Journal, bench: step.Bench, emit: Emit) -> None:
+    def __init__(self, journal: Journal, bench: step.Bench, emit: Emit, take: Take = step.take) -> None:
         self.session = journal.session
         self.settings = journal.session.started.settings
         self.bench = bench
-        self._journal, self._emit = journal, emit
+        self._journal, self._emit, self._take = journal, emit, take
+        # The session's steps by their commit, in order.
+        self._of: dict[str, list[Step]] = {}
         for known in self.session.steps:
+            self._of.setdefault(known.commit.id, []).append(known)
             if made := known.kernel or known.broken:
                 bench.known[known.commit.id] = made
+
+    def marked(self) -> dict[str, Verdict]:
+        """Return what a person said of commits."""
+        return {commit: mark.verdict for commit, mark in self.session.marks.items()}
+
+    def of(self, commit: str) -> list[Step]:
+        """Return the steps of a commit, whatever they were taken for, in order."""
+        return self._of.get(commit, [])
+
+    def tested_commits(self) -> list[str]:
+        """Return the ids of all commits with a step, the first first."""
+        return list(self._of)
 
     def tested(self, commit: Commit, purpose: Purpose, times: int, question: Question | None) -> list[Step]:
         """Return that many steps of the commit for this purpose, taking those that are not in the journal.
@@ -34,11 +52,26 @@ class Steps:
         """
 
         def done() -> list[Step]:
-            return [taken for taken in self.session.steps if (taken.commit.id, taken.purpose) == (commit.id, purpose)]
+            return [taken for taken in self.of(commit.id) if taken.purpose is purpose]
 
         while len(done()) < times and not any(taken.broken for taken in done()):
             self.take(commit, purpose, question, clean=purpose in _FROM_NOTHING and not done())
         return done()
+
+    def tallies(self, question: Question) -> dict[str, Tally]:
+        """Return the readings of every commit of the history, whatever it was booted for."""
+
+        def said(taken: Step) -> Verdict | None:
+            if taken.verdict is None and taken.observation is not None:
+                # An end, booted before there was a question.
+                return verdict.judge(taken.observation, question, self.bench.table)[0]
+            return taken.verdict
+
+        return {
+            commit: Tally.of(map(said, steps))
+            for commit, steps in self._of.items()
+            if steps[0].purpose is not Purpose.REVERTED
+        }
 
     def take(
         self,
@@ -51,12 +84,14 @@ class Steps:
     ) -> Step:
         """Take one step and put it into the journal. `left`: the commits left to git's search."""
         tell = progress.teller(self.session, commit, purpose, left, self._emit)
-        taken = step.take(self.bench, commit, purpose, question, tell, clean=clean)
+        taken = self._take(self.bench, commit, purpose, question, tell, clean=clean)
         self.record(Tested(step=taken))
         return taken
 
-    def record(self, event: Tested | Measured | Asked | Searching | Concluded) -> None:
+    def record(self, event: Tested | Measured | Asked | Searching | Marked | Concluded) -> None:
         """Put an event into the journal, and tell it."""
         # asyncio, below QEMU's monitor, keeps what is raised in its callbacks to itself.
         stopping.insist()
         self._emit(self._journal.append(event))
+        if isinstance(event, Tested):
+            self._of.setdefault(event.step.commit.id, []).append(event.step)

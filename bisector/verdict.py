@@ -12,6 +12,8 @@ from bisector.model import SCENARIO_WORDS, BrokenBuild, Observation, Outcome, Qu
 
 # Outcomes that say that a scenario was not measured: no difference between them is a question.
 NOT_MEASURED = frozenset({"NORUN", "ENV_BAD", "KERNEL_DEAD"})
+# And those of a scenario that was begun and broken off: they are an end of the kernel's, or of our patience.
+BROKEN_OFF = frozenset({"HUNG", "OOPS", "PANIC", "CUT_OFF", "FLOODED", "NO_POWER_OFF", "UNKILLABLE", "RESET"})
 NO_BUILD, OPTION_LOST = "no-build", "option-lost"
 # The only name that is no verdict by default, but our machine's failure.
 QEMU_GONE = "qemu-gone"
@@ -64,9 +66,9 @@ def not_reached(observation: Observation, scenario: str) -> bool:
 def judge(observation: Observation, question: Question, table: Table) -> tuple[Verdict, str]:
     """Return the verdict and its reason: the asked outcome to the letter, else what the table says of its name."""
     outcome = observation.reading(question.scenario).outcome
-    if outcome == question.old:
+    if outcome in (question.old, *question.also_old):
         return Verdict.OLD, f"{question.scenario} is {outcome}"
-    if outcome == question.new:
+    if outcome in (question.new, *question.also_new):
         return Verdict.NEW, f"{question.scenario} is {outcome}"
     boot = observation.reading("boot").outcome
     if not_reached(observation, question.scenario):

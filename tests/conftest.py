@@ -22,7 +22,7 @@ from tests.minitree import MiniTree
 
 # The guest's seconds, whatever the host does meanwhile. A scenario that cannot be killed takes 13 of them.
 SHORT = ("--silence-limit", "3", "--boot-limit", "4", "--scenario-limit", "15", "--output-limit", "0.5")
-ONCE = ("--end-boots", "1", "--confirm-boots", "1")
+ONCE = ("--end-boots", "1", "--confirm-boots", "1", "--confidence", "0.5")
 
 
 def dies(program: str, number: str) -> str:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from bisector.endings import Candidate, Conclusion, Kind, Odds, Rate, Revert
 from bisector.events import (
     Asked,
     Concluded,
+    Marked,
     Measured,
     Progress,
     Recorded,
@@ -21,11 +23,8 @@ from bisector.evidence.limits import UNMEASURED
 from bisector.journal import Session
 from bisector.model import (
     BrokenBuild,
-    Candidate,
     Commit,
-    Conclusion,
     Kernel,
-    Kind,
     Observation,
     Outcome,
     Purpose,
@@ -114,7 +113,15 @@ def started(old: Commit = OLD, new: Commit = NEW, name: str = "20240102-030405-a
     )
 
 
-FOUND = Conclusion(Kind.FOUND, "fresh boots: new 3 of 3", culprit=CULPRIT, files=("arch/arm64/kernel/signal.c",))
+ODDS = Odds(0.9975, (("b" * 40, 0.002),), 1e-7, Rate(0, 12, 0.0, 0.2), Rate(11, 11, 0.8, 1.0))
+FOUND = Conclusion(
+    Kind.FOUND,
+    "fresh boots: new 3 of 3",
+    culprit=CULPRIT,
+    files=("arch/arm64/kernel/signal.c",),
+    odds=ODDS,
+    reverted=(Revert.MENDS_IT, "old 3 of 3"),
+)
 AMONG = Conclusion(Kind.AMONG, "one of 2 commits", candidates=(Candidate(CULPRIT, "first"), Candidate(PARENT, "no")))
 STOPPED = Stopped(why="failed", message="the disk is full: ld", hint="make room, then resume")
 ASKED = Asked(question=QUESTION, differing=("exec-sigtrap", "step-svc"))
@@ -130,6 +137,7 @@ AFTER_THE_START: tuple[Recorded, ...] = (
     Resumed(bisector="0.1.0"),
     Tested(step=step(CULPRIT, Purpose.SEARCH, Verdict.NEW, OK)),
     Tested(step=step(PARENT, Purpose.PARENT, Verdict.OLD, STUCK)),
+    Marked(commit=PARENT, verdict=Verdict.OLD, because="seen by hand"),
     Concluded(conclusion=FOUND),
     Concluded(conclusion=AMONG),
 )

@@ -110,8 +110,8 @@ def test_the_commit_is_found_and_certified(name: str, cases: dict[str, Future[Ca
 def test_a_hang_that_other_limits_would_call_otherwise_is_found_under_the_search_s_own(
     tree: MiniTree, bisector: Bisector
 ) -> None:
-    """A line each nine seconds: overdue before anything was measured, silent by what the sound end then needed."""
-    ids = tree.story(3, 1, edits={1: {"mode": 'TALKS_FOREVER("exec-sigtrap", 9000)'}})
+    """A line each six seconds: overdue before anything was measured, silent by what the sound end then needed."""
+    ids = tree.story(3, 1, edits={1: {"mode": 'TALKS_FOREVER("exec-sigtrap", 5900)'}})
     ran = bisector.start(tree.path, tree.base, ids[-1], *ONCE)
     assert ran.question == ("exec-sigtrap", "STUCK", "HUNG(silent)")
     assert (ran.code, ran.culprit) == (0, ids[1]), ran.err

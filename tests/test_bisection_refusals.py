@@ -44,13 +44,16 @@ def test_an_old_end_that_shows_it_already_ends_with_13(tree: MiniTree, bisector:
     assert (ran.code, ran.conclusion["kind"], ran.culprit) == (13, "old-end-shows-it", None)
 
 
-def test_a_third_behaviour_in_between_is_no_verdict(tree: MiniTree, bisector: Bisector) -> None:
+def test_a_third_behaviour_in_between_is_told_as_another_change(tree: MiniTree, bisector: Bisector) -> None:
     edits = {3: "DUP", 5: "OK"}
     ids = tree.story(8, 3, edits={at: {"hits": {"exec-sigtrap": word}} for at, word in edits.items()})
-    ran = bisector.start(tree.path, tree.base, ids[-1], *ONCE)
-    assert ran.code == 10
-    assert set(ran.candidates) == set(ids[3:6])
-    assert ran.candidates[ids[4]] == "exec-sigtrap is DUP(2), neither STUCK nor OK"
+    ran = bisector.start(tree.path, tree.base, ids[-1], "--end-boots", "2")
+    assert (ran.code, ran.culprit) == (0, ids[5]), ran.err
+    because = ran.conclusion["because"]
+    assert f"parent {ids[4][:12]}: DUP(2), " in because
+    assert because.endswith(f"another change before it: {ids[3][:12]} is the first that was seen with DUP(2)")
+    assert ran.conclusion["odds"]["culprit"] > 0.99
+    assert {ids[3], ids[4]} <= ran.untestable.keys()
 
 
 def test_a_scenario_can_be_chosen_where_several_differ(tree: MiniTree, bisector: Bisector) -> None:
@@ -135,10 +138,13 @@ def test_an_end_that_never_reaches_the_scenario_ends_with_2(tree: MiniTree, bise
     assert (ran.code, ran.conclusion["kind"]) == (2, "ends-unfit")
 
 
-def test_an_end_that_is_not_steady_ends_with_16(tree: MiniTree, bisector: Bisector) -> None:
+def test_ends_that_differ_from_boot_to_boot_and_not_from_each_other_end_with_11(
+    tree: MiniTree, bisector: Bisector
+) -> None:
     flaky = tree.commit("mini: flaky", flake=(50, "exec-sigtrap", "OK"))
-    ran = bisector.start(tree.path, tree.base, flaky, "--end-boots", "10", *ASKED)
-    assert (ran.code, ran.conclusion["kind"], ran.culprit) == (16, "below-confidence", None)
+    ran = bisector.start(tree.path, flaky, tree.story(3, 9)[-1], "--end-boots", "10", *ASKED)
+    assert (ran.code, ran.conclusion["kind"], ran.culprit) == (11, "ends-agree", None)
+    assert "of 80 boots" in ran.conclusion["because"] or "of 81 boots" in ran.conclusion["because"]
 
 
 def refused(bisector: Bisector, repo: Path, old: str, new: str) -> str:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import pytest
 
+from bisector.endings import Candidate, Conclusion, Kind
 from bisector.evidence import confirm
-from bisector.model import BrokenBuild, Candidate, Commit, Conclusion, Kernel, Kind, Purpose, Seconds, Step, Verdict
+from bisector.model import BrokenBuild, Commit, Kernel, Purpose, Seconds, Step, Verdict
 
 OLD, NEW, UNTESTABLE = Verdict.OLD, Verdict.NEW, Verdict.UNTESTABLE
 
@@ -35,8 +36,13 @@ CULPRIT, PARENT, SIDE = commit("c", "a", "b"), commit("a"), commit("b")
 def concluded(
     culprit: Sequence[Step], parent: Sequence[Step], side: Sequence[Step] | None = None, files: tuple[str, ...] = ()
 ) -> Conclusion:
-    taken: Mapping[str, Sequence[Step]] = {CULPRIT.id: culprit, PARENT.id: parent, SIDE.id: side or ()}
+    taken = {CULPRIT.id: fresh(culprit), PARENT.id: fresh(parent), SIDE.id: fresh(side or ())}
     return confirm.conclude(CULPRIT, [PARENT] if side is None else [PARENT, SIDE], taken, files)
+
+
+def fresh(taken: Sequence[Step]) -> confirm.Fresh:
+    said = {step.verdict for step in taken}
+    return confirm.Fresh(said.pop() if len(said) == 1 else None, taken)
 
 
 def test_a_culprit_that_is_new_beside_parents_that_are_old_is_found() -> None:
@@ -56,7 +62,7 @@ def test_a_parent_that_is_new_is_a_contradiction() -> None:
     assert made.kind is Kind.CONTRADICTION
     assert made.culprit is None
     because = f"its parent {PARENT.short} is new as well"
-    assert made.because == f"git's search ends at {CULPRIT.short}, but {because}"
+    assert made.because == f"the search ends at {CULPRIT.short}, but {because}"
     assert made.candidates == (Candidate(CULPRIT, because),)
 
 
@@ -113,8 +119,8 @@ def test_a_parent_that_was_never_booted_names_no_culprit() -> None:
 
 
 def test_candidates_of_a_search_are_told_newest_first_with_their_reasons() -> None:
-    fresh = {CULPRIT.id: steps(CULPRIT, NEW, NEW)}
-    made = confirm.among(CULPRIT, {PARENT: "does not build", SIDE: "boot: SILENT"}, [], fresh)
+    boots = {CULPRIT.id: fresh(steps(CULPRIT, NEW, NEW))}
+    made = confirm.among(CULPRIT, {PARENT: "does not build", SIDE: "boot: SILENT"}, [], boots)
     assert [(candidate.commit, candidate.because) for candidate in made.candidates] == [
         (CULPRIT, "the first commit that shows it; what came before could not be tested"),
         (PARENT, "does not build"),

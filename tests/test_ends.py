@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from bisector.endings import Conclusion, Kind
 from bisector.evidence import ends
-from bisector.model import Conclusion, Kind, Observation, Outcome, Question, Reading, Verdict
+from bisector.evidence.unsteady import More, outcomes
+from bisector.model import Observation, Outcome, Question, Reading, Verdict
 from bisector.verdict import Table
 
 Boots = list[Observation]
@@ -29,7 +31,8 @@ def ask(
     table: Table | None = None,
 ) -> Question | Conclusion:
     was, now = (Outcome.parse(text) if text else None for text in (before, after))
-    return ends.question(old, new, scenario, was, now, table or {})
+    made = ends.question(old, new, scenario, was, now, table or {})
+    return made.otherwise if isinstance(made, More) else made
 
 
 def refused(answer: Question | Conclusion) -> tuple[Kind, str]:
@@ -83,7 +86,7 @@ def test_an_outcome_seen_at_both_ends_is_no_difference() -> None:
 
 
 def test_outcomes_are_told_once_each_in_order_of_appearance() -> None:
-    seen = ends.outcomes(boots("STUCK", "OK", "STUCK"), "exec-sigtrap")
+    seen = outcomes(boots("STUCK", "OK", "STUCK"), "exec-sigtrap")
     assert seen == (Outcome("STUCK"), Outcome("OK"))
 
 
@@ -98,7 +101,7 @@ def test_a_steady_difference_is_asked_before_an_unsteady_one() -> None:
 
     old, new = end(["OK", "OK"], "STOPS(a)"), end(["STUCK", "FLAKY"], "STOPS(b)")
     assert ends.differing(old, new) == ("exec-sigtrap", "step-svc")
-    assert ends.unsteady(old, new) == ("exec-sigtrap",)
+    assert ends.mixed(old, new) == ("exec-sigtrap",)
     assert ask(old, new) == Question("step-svc", Outcome("STOPS", "a"), Outcome("STOPS", "b"))
 
 
@@ -115,24 +118,52 @@ def test_alike_ends_of_a_named_scenario_say_what_it_is() -> None:
     assert (kind, because) == (Kind.ENDS_AGREE, "exec-sigtrap is STUCK at both ends")
 
 
+@pytest.mark.parametrize("scenario", ["exec-sigtrap", None])
 @pytest.mark.parametrize(
-    ("old", "new", "because"),
+    ("old", "new"),
     [
-        (["OK", "STUCK"], ["STUCK", "STUCK"], "the old end is not steady: exec-sigtrap is OK or STUCK"),
-        (["OK", "OK"], ["STUCK", "OK"], "the new end is not steady: exec-sigtrap is STUCK or OK"),
+        (["OK", "STUCK"], ["STUCK", "STUCK"]),
+        (["OK", "OK"], ["STUCK", "OK"]),
+        (["OK", "OK"], ["STUCK", "DUP(2)"]),
     ],
 )
-def test_an_unsteady_end_of_what_was_named_is_below_confidence(old: list[str], new: list[str], because: str) -> None:
-    assert refused(ask(boots(*old), boots(*new), "exec-sigtrap")) == (Kind.BELOW_CONFIDENCE, because)
+def test_unsteady_ends_want_more_boots_and_are_below_confidence_without(
+    old: list[str], new: list[str], scenario: str | None
+) -> None:
+    asked = ends.question(boots(*old), boots(*new), scenario, None, None, {})
+    assert isinstance(asked, More)
+    assert asked.otherwise.kind is Kind.BELOW_CONFIDENCE
+    assert "differ with a probability of 0." in asked.otherwise.because
+    assert "of 2 boots at the old end" in asked.otherwise.because
 
 
-@pytest.mark.parametrize(
-    ("old", "new"), [(["OK", "OK"], ["STUCK", "DUP(2)"]), (["OK", "STUCK"], ["OK", "OK"])], ids=["apart", "mixed"]
-)
-def test_unsteady_ends_that_nobody_named_are_below_confidence(old: list[str], new: list[str]) -> None:
-    kind, because = refused(ask(boots(*old), boots(*new)))
-    assert kind is Kind.BELOW_CONFIDENCE
-    assert because == "the ends are not steady from boot to boot in: exec-sigtrap"
+def test_unsteady_ends_whose_rates_differ_are_a_question() -> None:
+    assert ask(boots(*["OK"] * 20), boots(*["OK"] * 8, *["STUCK"] * 12)) == LOOPS
+    assert ask(boots(*["OK"] * 18, "STUCK", "STUCK"), boots(*["OK"] * 4, *["STUCK"] * 16)) == LOOPS
+
+
+def test_unsteady_ends_that_are_alike_agree() -> None:
+    kind, because = refused(ask(boots(*["OK", "STUCK"] * 20), boots(*["STUCK", "OK"] * 20)))
+    assert kind is Kind.ENDS_AGREE
+    assert "alike: exec-sigtrap is OK 20, STUCK 20 of 40 boots at the old end" in because
+
+
+def test_what_only_one_end_shows_is_that_end_s_and_what_both_show_beside_is_neither() -> None:
+    old = boots(*["OK"] * 15, *["DUP(2)"] * 3, *["FLAKY"] * 2)
+    new = boots(*["STUCK"] * 15, *["LOST"] * 3, *["FLAKY"] * 2)
+    asked = ask(old, new)
+    assert isinstance(asked, Question)
+    assert (asked.old, asked.new) == (LOOPS.old, LOOPS.new)
+    assert (asked.also_old, asked.also_new) == ((Outcome("DUP", "2"),), (Outcome("LOST"),))
+
+
+def test_a_boot_that_measures_nothing_is_not_counted() -> None:
+    panics = [Observation((Reading("boot", Outcome("PANIC")),), None, "")] * 3
+    assert ask(boots(*["OK"] * 20), [*boots(*["STUCK"] * 12, *["OK"] * 8), *panics], "exec-sigtrap") == LOOPS
+    counted = {"boot-panic": Verdict.NEW}
+    asked = ask(boots(*["OK"] * 20), [*boots(*["OK"] * 8), *panics * 4], "exec-sigtrap", table=counted)
+    assert isinstance(asked, Question)
+    assert asked.new == Outcome("PANIC")
 
 
 @pytest.mark.parametrize(
@@ -176,8 +207,9 @@ def test_a_new_outcome_that_the_old_end_shows_too_is_told_so() -> None:
 
 
 def test_one_boot_of_the_old_end_that_shows_it_is_enough() -> None:
-    because = "the old end shows it already: exec-sigtrap is OK or STUCK"
-    assert said(["OK", "STUCK"], ["STUCK"], None, "STUCK") == (Kind.OLD_SHOWS_IT, because)
+    kind, because = said(["OK", "STUCK"], ["STUCK"], None, "STUCK")
+    assert kind is Kind.OLD_SHOWS_IT
+    assert because.startswith("the old end shows it already: exec-sigtrap is OK 1, STUCK 1 of 2 boots")
 
 
 def test_an_old_outcome_that_is_not_shown_where_the_ends_are_alike_means_that_old_shows_it() -> None:

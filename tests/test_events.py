@@ -12,7 +12,8 @@ from jsonschema import Draft202012Validator
 
 from bisector import answers, events
 from bisector.doctor import Check
-from bisector.model import Kind, Purpose, Verdict
+from bisector.endings import Kind
+from bisector.model import Purpose, Verdict
 from bisector.report import values
 from tests import samples
 

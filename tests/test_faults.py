@@ -226,8 +226,8 @@ def test_a_full_disk_while_git_searches_is_told_as_that(fault: Fault, mounts: Mo
 
 
 def test_a_full_disk_at_the_report_comes_after_the_answer(fault: Fault, mounts: Mounts) -> None:
-    # The last boot of all is the parent's, after the culprit's.
-    confirming = f"grep -q '\"culprit\"' {fault.bisector.state}/sessions/*/journal.jsonl"
+    # The last boot of all is that of the new end without the culprit's change.
+    confirming = f"grep -q '\"parent\"' {fault.bisector.state}/sessions/*/journal.jsonl"
     fault.wrap(QEMU, after=f"if {confirming}; then {full(fault, 20)}\nfi")
     ran = fault.start()
     assert ran.culprit == fault.ids[FLIP]

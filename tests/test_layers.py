@@ -35,6 +35,8 @@ HOMES = {
     "qemu": {"bisector.host.monitor"},
     "tenacity": {"bisector.step"},
     "rich": {"bisector.display"},
+    "numpy": {"bisector.evidence"},
+    "scipy": {"bisector.evidence"},
     "msgspec": {"bisector.events", "bisector.journal", "bisector.answers"},
     "click": {"bisector.cli"},
     "platformdirs": {"bisector.opening", "bisector.cli.options"},
@@ -88,11 +90,12 @@ def test_stages_do_not_know_each_other() -> None:
 @pytest.mark.parametrize("name", [name for name in MODULES if below(name, *PURE)])
 def test_what_is_pure_imports_values_only(name: str) -> None:
     own = name.rpartition(".")[0] if below(name, "bisector.evidence", "bisector.report") else name
-    known = [own, "bisector.model", "bisector.scenarios"]
+    known = [own, "bisector.model", "bisector.endings", "bisector.scenarios"]
     known += ["bisector.journal"] if name == "bisector.report.values" else []
     known += ["bisector.frames"] if name == "bisector.probe" else []
     # The table of names is the verdict's, the ends' and the report's alike.
-    known += ["bisector.verdict"] if name in ("bisector.evidence.ends", "bisector.report.rules") else []
+    judges = ("bisector.evidence.ends", "bisector.evidence.unsteady", "bisector.report.rules")
+    known += ["bisector.verdict"] if name in judges else []
     assert {imported for imported in ours(name) if not below(imported, *known)} == set()
 
 
@@ -110,6 +113,7 @@ def test_the_host_knows_no_more_than_errors_and_nouns(name: str) -> None:
 
 def test_the_nouns_and_the_errors_import_nothing_of_ours() -> None:
     assert ours("bisector.model") == set()
+    assert ours("bisector.endings") == {"bisector.model"}
     assert ours("bisector.errors") == set()
     assert ours("bisector.search.child") == set()
 

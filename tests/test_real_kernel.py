@@ -72,7 +72,8 @@ def test_the_commit_that_mends_the_loop_is_found_and_certified(state: Path) -> N
     ran = start(state, history, *TRUSTED)
     assert (ran.code, ran.culprit) == (0, history.culprit)
     assert ran.question == ("exec-sigtrap", "STUCK", "OK")
-    assert ran.tested("culprit") == [history.culprit] * 3
+    assert ran.tested("culprit") == [history.culprit] * 5
+    assert ran.conclusion["reverted"][0] == "mends it"
 
 
 def test_a_step_that_stops_elsewhere_is_found(state: Path) -> None:

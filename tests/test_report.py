@@ -8,8 +8,9 @@ from dataclasses import replace
 import pytest
 
 from bisector import answers, events
+from bisector.endings import Conclusion, Kind
 from bisector.events import Concluded, Recorded
-from bisector.model import Conclusion, Kind, Purpose, Verdict
+from bisector.model import Purpose, Verdict
 from bisector.report import values
 from bisector.report.markdown import markdown
 from bisector.report.sections import headline, sections
@@ -108,9 +109,9 @@ def test_without_a_culprit_the_ends_stand_for_before_and_after() -> None:
 def test_a_set_is_told_with_each_member_s_reason() -> None:
     assert text(AMONG).splitlines()[3] == "Not one commit but a set of candidates."
     assert part(AMONG, "Candidates")[:3] == [
-        "  commit        subject: why",
-        "  cccccccccccc  arm64: step: first",
-        "  bbbbbbbbbbbb  arm64: change the stepping: no",
+        "  commit        probability  subject: why",
+        "  cccccccccccc            -  arm64: step: first",
+        "  bbbbbbbbbbbb            -  arm64: change the stepping: no",
     ]
     assert "The commit" not in titles(AMONG)
 
@@ -189,9 +190,26 @@ def test_both_forms_have_the_same_sections(made: Report) -> None:
     assert lines[0] == "# bisector: 20240102-030405-abc"
 
 
-def test_markdown_has_a_row_for_each_visit() -> None:
+def test_markdown_has_a_row_for_the_boots_of_a_visit() -> None:
     rows = [line for line in markdown(FOUND).splitlines() if line.startswith("| ") and " culprit " in line]
-    assert rows == ["| cccccccccccc | culprit | new | 1.5 | 20.2 | 2.5 | 0.8 | OK(ss=1 again=1/1) |"] * 3
+    assert rows == ["| cccccccccccc | culprit | new | 4.5 | 60.8 | 7.5 | 2.2 | OK(ss=1 again=1/1) 3 of 3 boots |"]
+
+
+def test_boots_that_differ_are_counted_in_their_row() -> None:
+    shown = [(Verdict.OLD, samples.STUCK), (Verdict.NEW, samples.OK), (Verdict.OLD, samples.STUCK)]
+    steps = [events.Tested(step=samples.step(samples.PARENT, Purpose.WEIGHED, said, seen)) for said, seen in shown]
+    [row] = [line for line in markdown(report(samples.ASKED, *steps)).splitlines() if " weighed " in line]
+    assert row.startswith("| bbbbbbbbbbbb | weighed | old/new | 4.5 |")
+    assert row.endswith("| STUCK 2, OK(ss=1 again=1/1) 1 of 3 boots |")
+
+
+def test_how_sure_it_is_is_told_in_numbers() -> None:
+    told = part(report(samples.ASKED, events.Concluded(conclusion=samples.FOUND)), "How sure that is")
+    assert "  it is this commit       99.75 %" in told
+    assert "  next candidates         bbbbbbbbbbbb 0.20 %" in told
+    assert "  nothing changed         < 0.01 %" in told
+    assert "  with the change         reads new in 11 of 11 boots (95 % interval: 80.0 to" in told
+    assert "  the new end without it  mends it: old 3 of 3" in told
 
 
 @pytest.mark.parametrize("made", ALL.values(), ids=ALL)

@@ -15,6 +15,7 @@ from markdown_it import MarkdownIt
 
 from bisector import answers, events, journal
 from bisector.cli import cli
+from bisector.model import Verdict
 from bisector.report import harmless, values
 from bisector.report.markdown import markdown
 from bisector.report.text import text
@@ -51,7 +52,9 @@ def report(said: str, line: str = samples.LINE) -> Report:
     """Return a report in which every text of a commit is this one."""
     culprit, parent = samples.commit("c", said, "b" * 40), samples.commit("b", said)
     begun = samples.started(samples.commit("0", said), samples.commit("1", said))
-    happened = (*samples.found(culprit, parent, line), events.Tested(step=samples.broken(parent, said)))
+    *before, answer = samples.found(culprit, parent, line)
+    mark = events.Marked(commit=parent, verdict=Verdict.UNTESTABLE, because=said)
+    happened = (*before, events.Tested(step=samples.broken(parent, said)), mark, answer)
     return values.report(samples.session(*happened, begun=begun), held=False, configuration=(), reproduce=())
 
 

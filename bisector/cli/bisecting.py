@@ -13,9 +13,10 @@ from bisector import answers, api, events, sessions
 from bisector.cli.options import building, common, outcome, settings, state_directory
 from bisector.cli.printing import CODES, Printer
 from bisector.display import table
+from bisector.endings import Conclusion
 from bisector.host import disk
 from bisector.journal import Session
-from bisector.model import Commit, Conclusion, Purpose, Step
+from bisector.model import Commit, Purpose, Step
 from bisector.report import harmless
 from bisector.report.markdown import markdown
 from bisector.report.sections import headline
@@ -38,14 +39,25 @@ from bisector.sessions import LAST_REPORT
 )
 @click.option("--old-outcome", default=None, metavar="OUTCOME", help="What the old end must show.")
 @click.option("--new-outcome", default=None, metavar="OUTCOME", help="What the new end must show.")
-@click.option("--end-boots", type=click.IntRange(1, 10_000), default=2, show_default=True, help="Boots of each end.")
 @click.option(
-    "--confirm-boots", type=click.IntRange(1, 10_000), default=3, show_default=True, help="Boots that confirm."
+    "--confidence",
+    type=click.FloatRange(0.5, 1, max_open=True),
+    default=0.99,
+    show_default=True,
+    help="How sure a name must be.",
+)
+@click.option("--end-boots", type=click.IntRange(1, 10_000), default=5, show_default=True, help="Boots of each end.")
+@click.option(
+    "--confirm-boots",
+    type=click.IntRange(1, 10_000),
+    default=None,
+    help="Fresh boots of the commit and of each parent.  [default: as many as that needs]",
 )
 @click.option("--new-session", is_flag=True, help="Begin anew, also where the same session has no answer yet.")
 def start(as_json: bool, state: Path | None, old: str, new: str, new_session: bool, **options: Any) -> int:
     """Bisect from OLD to NEW, in the foreground, to the report; the same line again goes on after a stop."""
-    asked = {key: options[key] for key in ("scenario", "old_outcome", "new_outcome", "end_boots", "confirm_boots")}
+    asked = {key: options[key] for key in ("scenario", "old_outcome", "new_outcome", "end_boots", "confidence")}
+    asked["confirm_boots"] = options["confirm_boots"] or 0
     for key in ("old_outcome", "new_outcome"):
         asked[key] = outcome(asked[key], asked["scenario"], f"--{key.replace('_', '-')}")
     printer = Printer(as_json)
@@ -61,10 +73,10 @@ def start(as_json: bool, state: Path | None, old: str, new: str, new_session: bo
         )
     finally:
         printer.close()
-    return _ended(session, conclusion, printer)
+    return ended(session, conclusion, printer)
 
 
-def _ended(session: Session, conclusion: Conclusion, printer: Printer) -> int:
+def ended(session: Session, conclusion: Conclusion, printer: Printer) -> int:
     """Print the report, and keep it beside the journal: first what was found, then what may go wrong."""
     made = api.report(session)
     printer.say(f"\n{text(made)}")
@@ -91,7 +103,7 @@ def resume(as_json: bool, state: Path | None, session: str | None) -> int:
         conclusion = api.resume(found, state=state_directory(state), emit=printer.emit, warn=printer.display.say)
     finally:
         printer.close()
-    return _ended(found, conclusion, printer)
+    return ended(found, conclusion, printer)
 
 
 @click.command()

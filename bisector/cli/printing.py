@@ -8,9 +8,9 @@ from typing import TextIO
 
 from bisector import events
 from bisector.display import Display
+from bisector.endings import Kind
 from bisector.errors import HostError, Interrupted
 from bisector.host import stopping
-from bisector.model import Kind
 
 # The same for every command; 0 is also "done". Usage and all that a person can mend: 2.
 CODES = {

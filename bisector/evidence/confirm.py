@@ -3,32 +3,44 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
-from bisector.model import Candidate, Commit, Conclusion, Kind, Step, Verdict
+from bisector.endings import Candidate, Conclusion, Kind
+from bisector.model import Commit, Outcome, Step, Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Fresh:
+    """A commit's fresh boots, and what they say together: None if they do not say it surely enough."""
+
+    verdict: Verdict | None
+    steps: Sequence[Step]
 
 
 def conclude(
-    culprit: Commit, parents: Sequence[Commit], steps: Mapping[str, Sequence[Step]], files: tuple[str, ...]
+    culprit: Commit, parents: Sequence[Commit], fresh: Mapping[str, Fresh], files: tuple[str, ...]
 ) -> Conclusion:
-    """Return FOUND if every fresh boot of the culprit is new and every one of every parent is old.
+    """Return FOUND if the culprit's fresh boots are new and those of every parent old.
 
-    `steps`: the confirming steps by commit id, the culprit's and every parent's.
+    `fresh`: the confirming boots by commit id: the culprit's and, if those are new, every parent's.
     """
     if not parents:
         return _not_sure(culprit, "it has no parent to compare it with")
-    doubt = _doubt(culprit, parents, steps)
+    doubt = _doubt(culprit, parents, fresh)
     if doubt is not None:
         return doubt
     untestable = {
-        parent: steps[parent.id][0].because for parent in parents if not _all(steps[parent.id], Verdict.OLD)
+        parent: fresh[parent.id].steps[0].because
+        for parent in parents
+        if fresh[parent.id].verdict is Verdict.UNTESTABLE
     }
     if untestable:
         return _set(culprit, untestable)
     for parent in parents:
-        if _build_id(steps[parent.id]) == _build_id(steps[culprit.id]):
+        if _build_id(fresh[parent.id].steps) == _build_id(fresh[culprit.id].steps):
             return _contradiction(culprit, f"its parent {parent.short} makes the very same kernel")
-    told = "; ".join(f"parent {parent.short}: {counts(steps[parent.id])}" for parent in parents)
-    because = f"fresh boots: {counts(steps[culprit.id])}; {told}"
+    told = "; ".join(f"parent {parent.short}: {counts(fresh[parent.id].steps)}" for parent in parents)
+    because = f"fresh boots: {counts(fresh[culprit.id].steps)}; {told}"
     return Conclusion(Kind.FOUND, because, culprit=culprit, files=files)
 
 
@@ -36,35 +48,59 @@ def among(
     first_new: Commit,
     untestable: Mapping[Commit, str],
     olds: Sequence[Commit],
-    steps: Mapping[str, Sequence[Step]],
+    fresh: Mapping[str, Fresh],
 ) -> Conclusion:
     """Return the set of commits of which one is the culprit, if fresh boots confirm its edges.
 
     `untestable`: the reason of each commit that hides the change. `olds`: the old commits that the set grows
-    from. `steps`: the confirming steps of these and of the first new commit.
+    from. `fresh`: the confirming boots of these and of the first new commit.
     """
-    return _doubt(first_new, olds, steps) or _set(first_new, untestable)
+    return _doubt(first_new, olds, fresh) or _set(first_new, untestable)
 
 
-def _doubt(culprit: Commit, olds: Sequence[Commit], steps: Mapping[str, Sequence[Step]]) -> Conclusion | None:
+def after_another(
+    culprit: Commit,
+    parents: Sequence[Commit],
+    others: Mapping[Commit, Outcome],
+    fresh: Mapping[str, Fresh],
+    files: tuple[str, ...],
+) -> Conclusion | None:
+    """Return FOUND for a commit that is new where its parents steadily show another behaviour, or the old one.
+
+    `others`: what each commit between the old and the new behaviour shows, newest first. None: boots differ.
+    """
+    if _doubt(culprit, parents, fresh) is not None or not parents:
+        return None
+    told = []
+    for parent in parents:
+        if fresh[parent.id].verdict is not Verdict.OLD and parent not in others:
+            return None
+        if _build_id(fresh[parent.id].steps) == _build_id(fresh[culprit.id].steps):
+            return None
+        shows = f"{others[parent]}, {len(fresh[parent.id].steps)} boots" if parent in others else None
+        told.append(f"parent {parent.short}: {shows or counts(fresh[parent.id].steps)}")
+    first, outcome = list(others.items())[-1]
+    because = (
+        f"fresh boots: {counts(fresh[culprit.id].steps)}; {'; '.join(told)}; there is another change before it: "
+        f"{first.short} is the first that was seen with {outcome}"
+    )
+    return Conclusion(Kind.FOUND, because, culprit=culprit, files=files)
+
+
+def _doubt(culprit: Commit, olds: Sequence[Commit], fresh: Mapping[str, Fresh]) -> Conclusion | None:
     """Return why the edge does not hold: a boot that differs, a culprit that is not new, an old that is."""
     for commit in (culprit, *olds):
-        if not steps[commit.id]:
+        found = fresh.get(commit.id)
+        if found is None or not found.steps:
             return _not_sure(culprit, f"{commit.short} was not booted afresh")
-        if len({step.verdict for step in steps[commit.id]}) > 1:
-            return _not_sure(
-                culprit, f"{commit.short} did not read the same in every boot: {counts(steps[commit.id])}"
-            )
-    if not _all(steps[culprit.id], Verdict.NEW):
-        return _contradiction(culprit, f"the culprit was new in the search, and is now {counts(steps[culprit.id])}")
-    for old in olds:
-        if _all(steps[old.id], Verdict.NEW):
-            return _contradiction(culprit, f"its parent {old.short} is new as well")
+        if found.verdict is None:
+            return _not_sure(culprit, f"{commit.short} did not read the same in every boot: {counts(found.steps)}")
+        if commit == culprit and found.verdict is not Verdict.NEW:
+            why = f"the culprit was new in the search, and is now {counts(found.steps)}"
+            return _contradiction(culprit, why)
+        if commit != culprit and found.verdict is Verdict.NEW:
+            return _contradiction(culprit, f"its parent {commit.short} is new as well")
     return None
-
-
-def _all(steps: Sequence[Step], verdict: Verdict) -> bool:
-    return all(step.verdict is verdict for step in steps)
 
 
 def _set(first_new: Commit, untestable: Mapping[Commit, str]) -> Conclusion:
@@ -85,10 +121,10 @@ def _build_id(steps: Sequence[Step]) -> str:
 
 
 def _contradiction(culprit: Commit, why: str) -> Conclusion:
-    because = f"git's search ends at {culprit.short}, but {why}"
+    because = f"the search ends at {culprit.short}, but {why}"
     return Conclusion(Kind.CONTRADICTION, because, candidates=(Candidate(culprit, why),))
 
 
 def _not_sure(culprit: Commit, why: str) -> Conclusion:
-    because = f"git's search ends at {culprit.short}, but {why}"
+    because = f"the search ends at {culprit.short}, but {why}"
     return Conclusion(Kind.BELOW_CONFIDENCE, because, candidates=(Candidate(culprit, why),))

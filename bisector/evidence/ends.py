@@ -1,20 +1,21 @@
-"""What do the boots of the two ends ask? Observations of both ends -> Question, or the reason for none. (pure)"""
+"""What do the boots of the two ends ask? Observations of both ends -> Question, or the reason for none. (pure)
+
+Ends that read the same in every boot are told apart by that. Where an end reads now so, now so, the boots are
+counted (`unsteady`): ends whose rates differ make a question as well.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bisector.evidence import confirm
-from bisector.model import Commit, Conclusion, Kind, Observation, Outcome, Question, Step, Verdict
+from bisector.endings import Conclusion, Kind
+from bisector.evidence import confirm, unsteady
+from bisector.evidence.unsteady import More, outcomes
+from bisector.model import Commit, Observation, Outcome, Question, Step, Verdict
 from bisector.scenarios import SCENARIOS
 from bisector.verdict import NOT_MEASURED, Table, name, not_reached
 
 Boots = Sequence[Observation]
-
-
-def outcomes(boots: Boots, scenario: str) -> tuple[Outcome, ...]:
-    """Return the different outcomes of a scenario over the boots of one end, in order of appearance."""
-    return tuple(dict.fromkeys(boot.reading(scenario).outcome for boot in boots))
 
 
 def differing(old: Boots, new: Boots) -> tuple[str, ...]:
@@ -31,7 +32,7 @@ def differing(old: Boots, new: Boots) -> tuple[str, ...]:
     return tuple(found)
 
 
-def unsteady(old: Boots, new: Boots) -> tuple[str, ...]:
+def mixed(old: Boots, new: Boots) -> tuple[str, ...]:
     """Return the scenarios that did not read the same in every boot of an end."""
     return tuple(
         scenario.name
@@ -47,29 +48,33 @@ def question(
     old_outcome: Outcome | None,
     new_outcome: Outcome | None,
     table: Table,
-) -> Question | Conclusion:
+    confidence: float = 0.99,
+) -> Question | Conclusion | More:
     """Return what to ask: the scenario that was named, or the first that differs; else why there is nothing.
 
     `old_outcome`, `new_outcome`: what a person says the ends do; it must be so. `table`: what a person says of
-    outcomes by name; an end that does not come to the scenario may show by it what it is.
+    outcomes by name; an end that does not come to the scenario may show by it what it is. `confidence`: of ends
+    that are not steady, how sure it must be that they differ. `More`: more boots may tell; it has what is said if
+    there are none.
     """
     if scenario is None:
-        candidates = differing(old, new)
-        steady = [name for name in candidates if name not in unsteady(old, new)]
-        if not steady:
-            return _nothing_to_ask(old, new, candidates)
-        scenario = steady[0]
+        shaky = mixed(old, new)
+        if steady := [name for name in differing(old, new) if name not in shaky]:
+            scenario = steady[0]
+        elif not shaky:
+            return _nothing_to_ask(old, new)
+        else:
+            return unsteady.question(old, new, shaky, None, None, table, confidence)
     before = _by_table(old, scenario, Verdict.OLD, table) or outcomes(old, scenario)
     after = _by_table(new, scenario, Verdict.NEW, table) or outcomes(new, scenario)
+    if len(before) > 1 or len(after) > 1:
+        return unsteady.question(old, new, [scenario], old_outcome, new_outcome, table, confidence)
     for end, seen in (("old", before), ("new", after)):
-        if any(outcome.word in NOT_MEASURED for outcome in seen):
-            return Conclusion(Kind.ENDS_UNFIT, f"the {end} end does not measure {scenario}: {_either(seen)}")
-    said = _as_said(scenario, before, after, old_outcome, new_outcome)
+        if seen[0].word in NOT_MEASURED:
+            return Conclusion(Kind.ENDS_UNFIT, f"the {end} end does not measure {scenario}: {seen[0]}")
+    said = _as_said(scenario, before[0], after[0], old_outcome, new_outcome)
     if said is not None:
         return said
-    for end, seen in (("old", before), ("new", after)):
-        if len(seen) > 1:
-            return Conclusion(Kind.BELOW_CONFIDENCE, f"the {end} end is not steady: {scenario} is {_either(seen)}")
     if before == after:
         return Conclusion(Kind.ENDS_AGREE, f"{scenario} is {before[0]} at both ends")
     return Question(scenario, before[0], after[0])
@@ -84,40 +89,26 @@ def _by_table(boots: Boots, scenario: str, end: Verdict, table: Table) -> tuple[
 
 
 def _as_said(
-    scenario: str,
-    before: tuple[Outcome, ...],
-    after: tuple[Outcome, ...],
-    old_outcome: Outcome | None,
-    new_outcome: Outcome | None,
+    scenario: str, before: Outcome, after: Outcome, old_outcome: Outcome | None, new_outcome: Outcome | None
 ) -> Conclusion | None:
     """Check what a person said of the ends; None if it is so."""
-    if new_outcome is not None and new_outcome not in after:
-        return Conclusion(
-            Kind.NOT_REPRODUCED, f"the new end does not show {new_outcome}: {scenario} is {_either(after)}"
-        )
-    if new_outcome is not None and new_outcome in before:
-        return Conclusion(Kind.OLD_SHOWS_IT, f"the old end shows it already: {scenario} is {_either(before)}")
-    if old_outcome is not None and old_outcome not in before:
-        kind = Kind.OLD_SHOWS_IT if set(before) & set(after) else Kind.ENDS_UNFIT
-        return Conclusion(kind, f"the old end does not show {old_outcome}: {scenario} is {_either(before)}")
+    if new_outcome is not None and new_outcome != after:
+        why = f"the new end does not show {new_outcome}: {scenario} is {after}"
+        return Conclusion(Kind.NOT_REPRODUCED, why)
+    if new_outcome is not None and new_outcome == before:
+        return Conclusion(Kind.OLD_SHOWS_IT, f"the old end shows it already: {scenario} is {before}")
+    if old_outcome is not None and old_outcome != before:
+        kind = Kind.OLD_SHOWS_IT if before == after else Kind.ENDS_UNFIT
+        return Conclusion(kind, f"the old end does not show {old_outcome}: {scenario} is {before}")
     return None
 
 
-def _nothing_to_ask(old: Boots, new: Boots, candidates: Sequence[str]) -> Conclusion:
-    if candidates or (shaky := unsteady(old, new)):
-        names = ", ".join(candidates or shaky)
-        return Conclusion(Kind.BELOW_CONFIDENCE, f"the ends are not steady from boot to boot in: {names}")
-    boots = outcomes(old, "boot"), outcomes(new, "boot")
+def _nothing_to_ask(old: Boots, new: Boots) -> Conclusion:
+    boots = outcomes(old, "boot")[0], outcomes(new, "boot")[0]
     measured = any(reading.scenario != "boot" for boot in (*old, *new) for reading in boot.readings)
-    if not measured or any(outcome.word in NOT_MEASURED for outcome in (*boots[0], *boots[1])):
-        return Conclusion(
-            Kind.ENDS_UNFIT, f"boot is {_either(boots[0])} at the old end, {_either(boots[1])} at the new"
-        )
+    if not measured or any(outcome.word in NOT_MEASURED for outcome in boots):
+        return Conclusion(Kind.ENDS_UNFIT, f"boot is {boots[0]} at the old end, {boots[1]} at the new")
     return Conclusion(Kind.ENDS_AGREE, "no scenario differs between the ends")
-
-
-def _either(seen: Sequence[Outcome]) -> str:
-    return " or ".join(str(outcome) for outcome in seen)
 
 
 def merge_base(base: Commit, steps: Sequence[Step]) -> Conclusion | None:

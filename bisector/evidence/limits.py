@@ -17,7 +17,7 @@ UNMEASURED = Limits(boot=40.0, silence=6.0, scenario=20.0, total=900.0, output=4
 FLOOR = Limits(boot=10.0, silence=5.0, scenario=20.0, total=300.0, output=1 << 20, host=900.0)
 # A boot in the search may need this many times what the slowest boot of the ends needed, and be silent for so many
 # times what the longest silence was: that is measured too long rather than too short, by a second or two.
-SLACK, QUIET = 4, 1.5
+SLACK, QUIET = 4, 1.25
 # And a scenario this many guest seconds more than the longest: one that ends as unkillable, after 14 of them, is no
 # reason to wait 56 for one that never ends.
 LONGER = 10.0

@@ -107,7 +107,7 @@ class Repository:
         self.common_dir = Path(self._repo.common_dir).resolve()
         self.path = Path(self._repo.working_tree_dir or self._repo.git_dir).resolve()
 
-    def _git(self, *words: str, config: Mapping[str, str] | None = None) -> str:
+    def _git(self, *words: str, config: Mapping[str, str] | None = None, env: Mapping[str, str] | None = None) -> str:
         try:
             with process.starting():
                 said = str(
@@ -115,7 +115,7 @@ class Repository:
                         # A git that outlived us would check out under the feet of the next session. TERM, not KILL:
                         # git then removes its locks.
                         process.bound_to_us(["git", *words]),
-                        env=(gitconfig.variables(config) if config else _ENVIRONMENT) | self._fence,
+                        env=(gitconfig.variables(config) if config else _ENVIRONMENT) | self._fence | dict(env or {}),
                         stdout_as_string=True,
                         kill_after_timeout=SECONDS,
                     )
@@ -191,6 +191,12 @@ class Repository:
         """Return the ids of the commits in `new`'s history that are in none of the `olds`'."""
         with failing_as_ours():
             return self._git("rev-list", new, "--not", *olds).split()
+
+    def history(self, olds: Sequence[str], new: str) -> dict[str, list[str]]:
+        """Return the parents of every commit that is in `new`'s history and in none of the `olds`', parents first."""
+        with failing_as_ours():
+            told = self._git("rev-list", "--topo-order", "--reverse", "--parents", new, "--not", *olds)
+        return {commit: parents for commit, *parents in map(str.split, told.splitlines())}
 
     def files(self, commit: Commit) -> tuple[str, ...]:
         """Return the paths that the commit changed against its first parent; after `FILES` of them how many more."""

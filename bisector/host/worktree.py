@@ -23,6 +23,7 @@ _MARK = re.compile(r"^# (old|new|skip): \[([0-9a-f]{40,64})\]", re.MULTILINE)
 _INVALID = re.compile(r"^\s*(?:stderr: ')?error: (invalid path '.*?')'?$", re.MULTILINE)
 _MARKS = {"old": Verdict.OLD, "new": Verdict.NEW, "skip": Verdict.UNTESTABLE}
 TERMS = ("--term-old=old", "--term-new=new")
+_US = {"NAME": "bisector", "EMAIL": "bisector@localhost"}
 _BORROWED = "objects/info/alternates"
 
 
@@ -63,10 +64,10 @@ class Worktree(Repository):
         except OSError:
             return False
 
-    def _git(self, *words: str, config: Mapping[str, str] | None = None) -> str:
+    def _git(self, *words: str, config: Mapping[str, str] | None = None, env: Mapping[str, str] | None = None) -> str:
         if not (self.path / ".git").is_dir():
             raise HostError(f"the worktree {self.path} is gone", "bisector resume makes it anew")
-        return super()._git(*words, config=config)
+        return super()._git(*words, config=config, env=env)
 
     def break_own_locks(self) -> None:
         """Remove the lock files that a killed git left in this worktree of ours; only its holder may call."""
@@ -128,6 +129,34 @@ class Worktree(Repository):
         """Remove whatever in this worktree git does not track, ignored or not."""
         with failing_as_ours():
             self._git("clean", "--quiet", "-ffdx")
+
+    # -- commits of our own ----------------------------------------------------------------------------
+
+    def without(self, new: str, culprit: Commit) -> Commit | None:
+        """Return a commit on `new` that takes the culprit's change back, against its first parent.
+
+        None if it does not apply. The same call gives the same id; what it makes lies in our repository only.
+        """
+        with failing_as_ours():
+            # `merge-tree --merge-base` came with git 2.40: commits of our own give it the base that it shall find.
+            base = self._committed(f"{culprit.id}^{{tree}}", culprit)
+            ours = self._committed(f"{new}^{{tree}}", culprit, base)
+            theirs = self._committed(f"{culprit.parents[0]}^{{tree}}", culprit, base)
+            try:
+                merged = self._git("merge-tree", "--write-tree", "--no-messages", ours, theirs)
+            except GitFailed as error:
+                if error.status == 1:
+                    return None
+                raise
+            made = self._committed(merged.split()[0], culprit, new)
+        return self.read(made)
+
+    def _committed(self, tree: str, culprit: Commit, *parents: str) -> str:
+        who = {f"GIT_{role}_{what}": said for role in ("AUTHOR", "COMMITTER") for what, said in _US.items()}
+        dates = {f"GIT_{role}_DATE": culprit.commit_date for role in ("AUTHOR", "COMMITTER")}
+        above = [word for parent in parents for word in ("-p", parent)]
+        subject = f'Revert "{culprit.subject}"'
+        return self._git("commit-tree", tree, *above, "-m", subject, env=who | dates)
 
     # -- bisection, in this worktree only --------------------------------------------------------------
 

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from bisector.model import Commit, Kind, Seconds, Verdict
+from bisector.endings import Kind, Rate
+from bisector.model import Commit, Seconds, Verdict
 from bisector.report import rules
-from bisector.report.values import Behaviour, Report
+from bisector.report.values import Behaviour, Report, Visit
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +61,9 @@ def headline(report: Report) -> str:
 
 def sections(report: Report) -> tuple[Section, ...]:
     """Return the report's sections in reading order, without empty ones."""
-    found = [_answer(report), _culprit(report), _candidates(report), _behaviour(report), _visits(report)]
-    found += [_untestable(report), _rules(report), _reproduce(report), _configuration(report), _programs(report)]
+    found = [_answer(report), _culprit(report), _candidates(report), _odds(report), _behaviour(report)]
+    found += [_marks(report), _visits(report), _untestable(report), _rules(report), _reproduce(report)]
+    found += [_configuration(report), _programs(report)]
     return tuple(section for section in found if section is not None)
 
 
@@ -95,8 +100,43 @@ def _culprit(report: Report) -> Section | None:
 def _candidates(report: Report) -> Section | None:
     if report.conclusion is None or not report.conclusion.candidates:
         return None
-    rows = tuple((one.commit.short, f"{one.commit.subject}: {one.because}") for one in report.conclusion.candidates)
-    return Section("Candidates", table=Table(("commit", "subject: why"), "<<", rows))
+    rows = tuple(
+        (one.commit.short, percent(one.probability), f"{one.commit.subject}: {one.because}")
+        for one in report.conclusion.candidates
+    )
+    return Section("Candidates", table=Table(("commit", "probability", "subject: why"), "<><", rows))
+
+
+def _odds(report: Report) -> Section | None:
+    if report.conclusion is None or report.conclusion.odds is None:
+        return None
+    odds, reverted = report.conclusion.odds, report.conclusion.reverted
+    named = "this commit" if report.conclusion.culprit else "one of these commits"
+    others = ", ".join(f"{commit[:12]} {percent(share)}" for commit, share in odds.following)
+    facts = [
+        (f"it is {named}", percent(odds.culprit)),
+        ("next candidates", others or "none above one in a million"),
+        ("nothing changed", percent(odds.unchanged)),
+        ("with the change", f"reads new in {_rate(odds.new)}"),
+        ("without it", f"reads new in {_rate(odds.old)}"),
+    ]
+    if reverted is not None:
+        facts.append(("the new end without it", f"{reverted[0].value}: {reverted[1]}"))
+    said = "All boots of this session together, if one commit in the range made the change."
+    return Section("How sure that is", tuple(facts), (said,))
+
+
+def percent(share: float | None) -> str:
+    """Return a probability in per cent; one that is all but sure is not called sure."""
+    if share is None:
+        return "-"
+    if share < 0.0001:
+        return "< 0.01 %"
+    return "> 99.99 %" if share > 0.9999 else f"{100 * share:.2f} %"
+
+
+def _rate(rate: Rate) -> str:
+    return f"{rate.new} of {rate.boots} boots (95 % interval: {100 * rate.low:.1f} to {100 * rate.high:.1f} %)"
 
 
 def _behaviour(report: Report) -> Section | None:
@@ -116,32 +156,51 @@ def _times(side: Behaviour) -> str:
     return ", ".join(f"{outcome} in {n} of {len(side.outcomes)} boots" for outcome, n in seen.items())
 
 
+def _marks(report: Report) -> Section | None:
+    if not report.marks:
+        return None
+    rows = tuple((commit.short, verdict.value, because) for commit, verdict, because in report.marks)
+    said = "In place of what their boots showed."
+    return Section(
+        "Verdicts that a person gave", paragraphs=(said,), table=Table(("commit", "verdict", "why"), "<<<", rows)
+    )
+
+
 def _visits(report: Report) -> Section | None:
+    """Return a row for each commit and purpose: boots of one kernel, one after the other, stand together."""
     if not report.visits:
         return None
-    rows = tuple(
-        (
-            visit.commit.short,
-            visit.purpose.value,
-            visit.verdict.value if visit.verdict else "-",
-            *_parts(visit.seconds),
-            str(visit.outcome) if visit.outcome and visit.verdict is not Verdict.UNTESTABLE else visit.because,
-        )
-        for visit in report.visits
-    )
+    rows = []
+    for (commit, purpose), group in itertools.groupby(report.visits, lambda visit: (visit.commit, visit.purpose)):
+        visits = list(group)
+        verdicts = list(dict.fromkeys(visit.verdict for visit in visits))
+        said = "/".join(verdict.value if verdict else "-" for verdict in verdicts)
+        parts = [visit.seconds for visit in visits]
+        rows.append((commit.short, purpose.value, said, *_parts(parts), _seen(visits)))
     head = ("commit", "purpose", "verdict", "checkout", "build", "boot", "probe", "seen")
-    return Section("Commits visited", paragraphs=("Times in seconds.",), table=Table(head, "<<<>>>><", rows))
+    return Section("Commits visited", paragraphs=("Times in seconds.",), table=Table(head, "<<<>>>><", tuple(rows)))
 
 
-def _parts(spent: Seconds) -> tuple[str, ...]:
-    return tuple(f"{part:.1f}" for part in (spent.checkout, spent.build, spent.boot, spent.probe))
+def _seen(visits: Sequence[Visit]) -> str:
+    """Return what the boots showed; how often each, if there were several."""
+    shown = Counter(
+        str(visit.outcome) if visit.outcome and visit.verdict is not Verdict.UNTESTABLE else visit.because
+        for visit in visits
+    )
+    if len(visits) == 1:
+        return next(iter(shown))
+    return f"{', '.join(f'{said} {count}' for said, count in shown.items())} of {len(visits)} boots"
+
+
+def _parts(spent: Sequence[Seconds]) -> tuple[str, ...]:
+    sums = zip(*((one.checkout, one.build, one.boot, one.probe) for one in spent), strict=True)
+    return tuple(f"{sum(parts):.1f}" for parts in sums)
 
 
 def _untestable(report: Report) -> Section | None:
+    untestable = [visit for visit in report.visits if visit.verdict is Verdict.UNTESTABLE]
     rows = tuple(
-        (visit.commit.short, f"{visit.commit.subject}: {visit.because}")
-        for visit in report.visits
-        if visit.verdict is Verdict.UNTESTABLE
+        dict.fromkeys((visit.commit.short, f"{visit.commit.subject}: {visit.because}") for visit in untestable)
     )
     return Section("Untestable", table=Table(("commit", "subject: why"), "<<", rows)) if rows else None
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from bisector.endings import Conclusion
 from bisector.journal import Session
-from bisector.model import Commit, Conclusion, Limits, Outcome, Purpose, Question, Seconds, Step, Verdict
+from bisector.model import Commit, Limits, Outcome, Purpose, Question, Seconds, Step, Verdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,9 +36,10 @@ class Report:
     """A session's whole answer. `state`: running, stopped or finished.
 
     `after` and `before`: the behaviour at the culprit and at its parents, of the confirming boots; at the
-    two ends where there is no culprit. `limits`: of the search's boots, from `measured_on` boots of the ends.
-    `on`: what outcomes mean by their names. `configuration`: the lines in which the kernel's .config differs
-    from tinyconfig's. `reproduce`: what a person types to repeat the decisive boots.
+    two ends where there is no culprit. `marks`: what a person said of commits, and why. `limits`: of the search's
+    boots, from `measured_on` boots of the ends. `on`: what outcomes mean by their names. `configuration`: the lines
+    in which the kernel's .config differs from tinyconfig's. `reproduce`: what a person types to repeat the decisive
+    boots.
     """
 
     session: str
@@ -53,6 +55,7 @@ class Report:
     before: tuple[Behaviour, ...]
     after: Behaviour | None
     visits: tuple[Visit, ...]
+    marks: tuple[tuple[Commit, Verdict, str], ...]
     limits: Limits | None
     measured_on: int
     on: dict[str, Verdict]
@@ -83,6 +86,7 @@ def report(session: Session, *, held: bool, configuration: Sequence[str], reprod
         stopped=_stopped(session) if state == "stopped" else "",
         before=before,
         after=after,
+        marks=tuple((one.commit, one.verdict, one.because) for one in session.marks.values()),
         visits=tuple(_visit(step, session.question) for step in session.steps),
         limits=session.measured.limits if session.measured else None,
         measured_on=session.measured.boots if session.measured else 0,

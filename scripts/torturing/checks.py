@@ -30,7 +30,7 @@ def _steps(journal: Iterable[Json]) -> list[Json]:
 def counted_twice(journal: Iterable[Json], story: Story) -> list[str]:
     """No commit has more observations for a purpose than were asked for."""
     asked = {"old-end": story.end_boots, "new-end": story.end_boots}
-    asked |= {"culprit": story.confirm_boots, "parent": story.confirm_boots}
+    asked |= dict.fromkeys(("culprit", "parent", "reverted"), story.confirm_boots)
     counts = Counter((step["commit"]["id"], step["purpose"]) for step in _steps(journal))
     return [
         f"counted twice: {commit[:12]} has {number} observations as {purpose}"

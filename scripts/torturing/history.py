@@ -97,6 +97,7 @@ def write(path: Path, random: Random, kind: str | None = None) -> Story:
     tree = MiniTree.create(path)
     new, answer = KINDS[kind](tree, random)
     end_boots, confirm_boots = random.randint(1, 2), random.randint(1, 2)
-    words = ["--end-boots", str(end_boots), "--confirm-boots", str(confirm_boots)]
+    # So few boots are sure of little; whether they are counted right is asked here.
+    words = ["--end-boots", str(end_boots), "--confirm-boots", str(confirm_boots), "--confidence", "0.5"]
     words += ["--jobs", str(random.randint(1, 3)), random.choice(["--ccache", "--no-ccache"])]
     return Story(kind, path, tree.base, new, answer, tuple(words), end_boots, confirm_boots)

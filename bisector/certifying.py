@@ -1,0 +1,83 @@
+"""Does the edge hold? Fresh boots of a culprit and of its parents, as many as the rates ask for.
+
+Each is built from nothing, and booted until so many boots that all read alike leave no more than its share of the
+risk; the rate at which a boot would tell is taken from the ends, and for the parents from the culprit's own fresh
+boots: along a range rates drift. Where the same kernel reads now so, now so, a sequential test decides, but only
+with rates that come from unsteady ends: else there is no verdict, and the search begins to weigh.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from bisector.evidence import sequential
+from bisector.evidence.confirm import Fresh
+from bisector.evidence.rates import Tally, boots_for
+from bisector.model import Commit, Purpose, Step, Verdict
+from bisector.readings import Readings
+from bisector.weighing import rates
+
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """A culprit and its parents, or the first new commit of a set and the old ones below it.
+
+    `weighed`: boots do not read alike. `risk`: of certifying a wrong edge.
+    """
+
+    readings: Readings
+    culprit: Commit
+    olds: Sequence[Commit]
+    weighed: bool
+    risk: float
+
+    def fresh(self) -> dict[str, Fresh]:
+        """Boot the culprit, and if it is new all others; return what each says."""
+        share = self.risk / 2
+        made = self._fresh(self.culprit, Purpose.CULPRIT, 1 - rates(self.readings).old.at_most, share)
+        seen = {self.culprit.id: made}
+        if made.verdict is Verdict.NEW:
+            shown = Tally.of(step.verdict for step in made.steps)
+            for old in self.olds:
+                seen[old.id] = self._fresh(old, Purpose.PARENT, shown.at_least, share / len(self.olds))
+        return seen
+
+    def once_more(self) -> None:
+        """Boot the culprit and each of the others one time more."""
+        for commit, purpose in ((self.culprit, Purpose.CULPRIT), *((old, Purpose.PARENT) for old in self.olds)):
+            done = self._done(commit, purpose)
+            if not any(step.broken for step in done):
+                self._taken(commit, purpose, len(done) + 1)
+
+    def _fresh(self, commit: Commit, purpose: Purpose, rate: float, risk: float) -> Fresh:
+        """Boot one of them until it is sure. `rate`: at which a boot would tell if it were of the other kind."""
+        taken = self._taken(commit, purpose, self.readings.steps.settings.confirm_boots or boots_for(risk, rate))
+        if (mark := self.readings.steps.marked().get(commit.id)) is not None:
+            return Fresh(mark, taken)
+        said = {step.verdict for step in taken}
+        expected = Verdict.NEW if purpose is Purpose.CULPRIT else Verdict.OLD
+        test = self._test(risk)
+        if len(said) == 1 and (test is None or said <= {expected, Verdict.UNTESTABLE}):
+            return Fresh(said.pop(), taken)
+        while test is not None and (found := test.verdict(Tally.of(step.verdict for step in taken))) is None:
+            if len(taken) >= test.most:
+                break
+            taken = self._taken(commit, purpose, len(taken) + 1)
+        else:
+            return Fresh(None if test is None or found is Verdict.UNTESTABLE else found, taken)
+        return Fresh(None, taken)
+
+    def _test(self, risk: float) -> sequential.Test | None:
+        if not self.weighed:
+            return None
+        try:
+            return rates(self.readings).test(risk)
+        except ValueError:
+            return None
+
+    def _taken(self, commit: Commit, purpose: Purpose, times: int) -> list[Step]:
+        return self.readings.steps.tested(commit, purpose, times, self.readings.question)
+
+    def _done(self, commit: Commit, purpose: Purpose) -> list[Step]:
+        return [one for one in self.readings.steps.of(commit.id) if one.purpose is purpose]

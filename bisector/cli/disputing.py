@@ -1,0 +1,59 @@
+"""The commands of a person who doubts: mark, retest."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from bisector import api, sessions
+from bisector.cli.bisecting import ended
+from bisector.cli.options import common, state_directory
+from bisector.cli.printing import Printer
+from bisector.errors import UserError
+from bisector.model import Verdict
+
+
+@click.command()
+@common
+@click.argument("revision", metavar="REV")
+@click.argument("verdict", type=click.Choice([verdict.value for verdict in Verdict]))
+@click.option("--because", required=True, metavar="TEXT", help="Your reason; it stands in the report.")
+@click.option("--session", default=None, help="Which session.  [default: the newest]")
+def mark(as_json: bool, state: Path | None, revision: str, verdict: str, because: str, session: str | None) -> int:
+    """Say what a commit is, whatever its boots say, and go on from what is known."""
+    if not because.strip():
+        raise UserError("--because is empty", "the report shows the reason: say it in a few words")
+    printer = Printer(as_json)
+    found = sessions.read(state_directory(state), session)
+    try:
+        conclusion = api.mark(
+            found,
+            revision,
+            Verdict(verdict),
+            because[:1000],
+            state=state_directory(state),
+            emit=printer.emit,
+            warn=printer.display.say,
+        )
+    finally:
+        printer.close()
+    return ended(found, conclusion, printer)
+
+
+@click.command()
+@common
+@click.argument("revision", metavar="REV")
+@click.option("-n", "times", type=click.IntRange(1, 10_000), default=20, show_default=True, help="How many boots.")
+@click.option("--session", default=None, help="Which session.  [default: the newest]")
+def retest(as_json: bool, state: Path | None, revision: str, times: int, session: str | None) -> int:
+    """Boot a commit of the range again, and go on from what is known then."""
+    printer = Printer(as_json)
+    found = sessions.read(state_directory(state), session)
+    try:
+        conclusion = api.retest(
+            found, revision, times, state=state_directory(state), emit=printer.emit, warn=printer.display.say
+        )
+    finally:
+        printer.close()
+    return ended(found, conclusion, printer)

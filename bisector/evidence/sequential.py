@@ -1,0 +1,65 @@
+"""Is this commit old or new, when one boot does not tell? A sequential probability ratio test. (pure)
+
+A. Wald, "Sequential tests of statistical hypotheses", Annals of Mathematical Statistics 16, 1945: each reading adds
+the logarithm of how much more likely it is under one hypothesis than under the other, until one of two bounds is
+crossed. With symmetric bounds at ln((1 - risk) / risk) either kind of error happens with `risk` at most, as long as
+the true rates are no worse than those that the test was made with.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from bisector.evidence.rates import Tally
+from bisector.model import Verdict
+
+# Boots after which a commit is given up, in how many a test of these rates needs on average, and never below so many.
+PATIENCE, FEWEST = 5.0, 20
+
+
+@dataclass(frozen=True, slots=True)
+class Test:
+    """A test of one commit. `old`, `new`: how often an old and a new one read *new*; `risk`: of each error.
+
+    Raises ValueError for rates that nothing can tell apart.
+    """
+
+    old: float
+    new: float
+    risk: float
+
+    def __post_init__(self) -> None:
+        if not 0 < self.old < self.new < 1 or not 0 < self.risk < 0.5:
+            raise ValueError(f"no test tells the rates {self.old:.3f} and {self.new:.3f} apart at {self.risk:.2g}")
+
+    @property
+    def bound(self) -> float:
+        """The log likelihood ratio, in nats, at which the test ends."""
+        return math.log((1 - self.risk) / self.risk)
+
+    def ratio(self, tally: Tally) -> float:
+        """Return the log likelihood ratio of new to old, in nats."""
+        return tally.new * math.log(self.new / self.old) + tally.old * math.log((1 - self.new) / (1 - self.old))
+
+    def verdict(self, tally: Tally) -> Verdict | None:
+        """Return what the readings say, None while another boot is needed; untestable when there were enough.
+
+        Never old for want of boots: a commit that reads in between shows neither behaviour.
+        """
+        ratio = self.ratio(tally)
+        if abs(ratio) >= self.bound:
+            return Verdict.NEW if ratio > 0 else Verdict.OLD
+        return Verdict.UNTESTABLE if tally.boots >= self.most else None
+
+    @property
+    def boots(self) -> float:
+        """How many boots the test needs on average, under the worse of the two hypotheses (Wald's approximation)."""
+        gain = math.log(self.new / self.old), math.log((1 - self.new) / (1 - self.old))
+        drift = [rate * gain[0] + (1 - rate) * gain[1] for rate in (self.old, self.new)]
+        return (1 - 2 * self.risk) * self.bound / min(map(abs, drift))
+
+    @property
+    def most(self) -> int:
+        """How many boots a commit gets."""
+        return max(FEWEST, math.ceil(PATIENCE * self.boots))

@@ -1,0 +1,113 @@
+"""How does git search for us? `git bisect run` in our worktree: begun, answered, checked, told again after a stop."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from bisector import step
+from bisector.errors import HostError, UserError
+from bisector.events import Searching
+from bisector.evidence.graph import Range
+from bisector.host.repository import Repository
+from bisector.host.worktree import Worktree
+from bisector.model import Commit, Purpose, Question, Verdict
+from bisector.search import gitrun
+from bisector.steps import Steps
+
+
+class GitSearch:
+    """A session's bisection in git. It has no state but git's refs and the journal's steps."""
+
+    def __init__(self, steps: Steps, repository: Repository) -> None:
+        self.steps = steps
+        self.repository = repository
+        self.bench = steps.bench
+
+    def candidates(self, question: Question, olds: tuple[str, ...]) -> list[str]:
+        """Let git search; return the commits that are left, newest first: one, or those that untestable ones hide."""
+        within = Range(self.repository.history(olds, self.steps.session.started.new.id))
+        known = self._marks(within)
+        if self.steps.session.searching is None:
+            self.steps.record(Searching(commits=len(within), olds=olds))
+        # A git or a child of it that was killed: begun again, and told what the journal knows.
+        return step.retrying(self.bench.warn, lambda: self._searched(question, olds, within, known))
+
+    def keep(self, olds: Sequence[str], within: Range, verdicts: Mapping[str, Verdict]) -> None:
+        """Let git hold verdicts that it did not ask for, so that `git bisect log` and `visualize` show them.
+
+        Those that contradict an earlier one are left out: git ends at them.
+        """
+        tree, new = self.bench.workspace.git, self.steps.session.started.new.id
+        tree.start_bisection(olds, new)
+        kept: dict[str, Verdict] = {new: Verdict.NEW}
+        for commit, found in verdicts.items():
+            if commit != new and not any(_contradict(within, commit, found, *other) for other in kept.items()):
+                tree.mark(commit, found)
+                kept[commit] = found
+
+    def without(self, culprit: Commit) -> Commit | None:
+        """Return a commit of ours that is the new end without the culprit's change; None if that does not apply."""
+        return self.bench.workspace.git.without(self.steps.session.started.new.id, culprit)
+
+    def _searched(
+        self, question: Question, olds: tuple[str, ...], within: Range, known: Mapping[str, Verdict]
+    ) -> list[str]:
+        tree, new = self.bench.workspace.git, self.steps.session.started.new.id
+        tree.start_bisection(olds, new)
+        for commit, found in known.items():
+            tree.mark(commit, found)
+        if self._open(tree, olds):
+            log = self.bench.directory / "logs" / "git-bisect.log"
+            gitrun.run(tree, lambda commit: self._answer(commit, question, olds), log)
+        gitrun.reconcile(tree, self._marks(within) | dict.fromkeys(olds, Verdict.OLD) | {new: Verdict.NEW})
+        if untested := self._open(tree, olds):
+            raise HostError(f"git ended its search, but {len(untested)} commits were not tested")
+        candidates = gitrun.left(tree, olds, tree.marks())
+        tree.end_bisection()
+        return candidates
+
+    def _open(self, tree: Worktree, olds: Sequence[str]) -> list[str]:
+        """Return the candidates that nobody tested yet."""
+        marks = tree.marks()
+        return [commit for commit in gitrun.left(tree, olds, marks) if commit not in marks]
+
+    def _marks(self, within: Range) -> dict[str, Verdict]:
+        """Return the verdicts so far: first what a person said, then what was seen and does not contradict it.
+
+        Raises UserError for a journal with verdicts that this search could not have made.
+        """
+        said = {commit: found for commit, found in self.steps.marked().items() if commit in within}
+        marks = dict(said)
+        seen: dict[str, Verdict] = {}
+        for taken in self.steps.session.steps:
+            if taken.purpose is not Purpose.SEARCH or taken.verdict is None:
+                continue
+            commit, found = taken.commit.id, taken.verdict
+            if commit not in within:
+                raise UserError(
+                    f"the journal has a verdict on {taken.commit.short}, which is not between the ends",
+                    "somebody changed it: start a new session",
+                )
+            if (before := seen.setdefault(commit, found)) is not found:
+                raise UserError(
+                    f"the journal has {taken.commit.short} both as {before.value} and as {found.value}",
+                    "somebody changed it: start a new session",
+                )
+            if commit not in said and not any(_contradict(within, commit, found, *other) for other in said.items()):
+                marks[commit] = found
+        return marks
+
+    def _answer(self, commit_id: str, question: Question, olds: Sequence[str]) -> Verdict:
+        """Test the commit that git's child asks for."""
+        left = len(self._open(self.bench.workspace.git, olds))
+        taken = self.steps.take(self.repository.commit(commit_id), Purpose.SEARCH, question, left)
+        assert taken.verdict is not None
+        return taken.verdict
+
+
+def _contradict(within: Range, commit: str, found: Verdict, other: str, known: Verdict) -> bool:
+    """Tell whether no single change explains both: a new commit in an old one's history."""
+    if {found, known} != {Verdict.OLD, Verdict.NEW}:
+        return False
+    new, old = (commit, other) if found is Verdict.NEW else (other, commit)
+    return within.is_ancestor(new, old)

@@ -1,0 +1,239 @@
+"""What does a session see, where nothing is real? A history with a planted culprit, and boots that are drawn.
+
+The session is the real one: `bisector.session.Bisection`, with its questions, its search by weight, its tests and
+its certification. Drawn are a boot's outcome, in place of `step.take`, and the commits, in place of git's.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+
+import numpy as np
+
+from bisector import journal, step, verdict
+from bisector.endings import Conclusion
+from bisector.events import Recorded, Settings, Started
+from bisector.evidence.graph import Range
+from bisector.evidence.limits import UNMEASURED
+from bisector.model import (
+    BrokenBuild,
+    Commit,
+    Kernel,
+    Observation,
+    Outcome,
+    Purpose,
+    Question,
+    Reading,
+    Seconds,
+    Step,
+    Verdict,
+)
+from bisector.session import Bisection
+from bisector.steps import Steps
+
+DATE = "2024-01-01T00:00:00Z"
+# A build takes as long as ten boots.
+BOOT, BUILD = 1.0, 10.0
+_BOOTED = Reading("boot", Outcome("OK"))
+
+
+def _shows(word: str) -> Observation:
+    return Observation((_BOOTED, Reading("exec-sigtrap", Outcome(word))), None, "6.12")
+
+
+SHOWS = {Verdict.OLD: _shows("STUCK"), Verdict.NEW: _shows("OK"), Verdict.UNTESTABLE: _shows("DUP")}
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """A range of commits: `parents` by id, parents before children; `base` is below them, the last is the new end."""
+
+    base: str
+    parents: Mapping[str, Sequence[str]]
+    within: Range
+
+    @classmethod
+    def of(cls, parents: Sequence[Sequence[int]]) -> History:
+        """Make one from positions: the parents of each commit, () for the base."""
+        ids = [f"{place + 1:040x}" for place in range(len(parents))]
+        base = "0" * 40
+        named = {ids[place]: [ids[one] for one in above] or [base] for place, above in enumerate(parents)}
+        return cls(base, named, Range(named))
+
+    @property
+    def new(self) -> str:
+        """The new end."""
+        return self.within.ids[-1]
+
+
+@dataclass(slots=True)
+class World:
+    """One trial. `rates`: how often old and new commits read *new*; `broken`: the commits that make no kernel.
+
+    `culprit`: a name that is no commit's, in a range without a change.
+    """
+
+    history: History
+    culprit: str
+    rates: tuple[float, float]
+    random: random.Random
+    broken: frozenset[str] = frozenset()
+    builds: int = 0
+    boots: int = 0
+    _built: set[str] = field(default_factory=set)
+
+    def is_new(self, commit: str) -> bool:
+        """Tell whether a commit has the culprit in its history."""
+        within = self.history.within
+        return commit in within and self.culprit in within and within.is_ancestor(self.culprit, commit)
+
+    def boot(self, commit: str, *, clean: bool = False) -> Verdict:
+        """Build a commit where that was not done, boot it once, and return what it reads."""
+        if clean or commit not in self._built:
+            self._built.add(commit)
+            self.builds += 1
+        if commit in self.broken:
+            return Verdict.UNTESTABLE
+        self.boots += 1
+        return Verdict.NEW if self.random.random() < self.rates[self.is_new(commit)] else Verdict.OLD
+
+    # -- what a session calls --------------------------------------------------------------------------
+
+    def take(
+        self, bench: Any, commit: Commit, purpose: Purpose, question: Question | None, _tell: object, *, clean: bool
+    ) -> Step:
+        """Take a step, as `step.take` does."""
+        build = BUILD if clean or commit.id not in self._built else 0.0
+        seen = self.boot(commit.id, clean=clean)
+        if commit.id in self.broken:
+            broken = BrokenBuild(commit.id, "it does not build")
+            found = Verdict.UNTESTABLE if question else None
+            return Step(commit, purpose, found, broken.because, Seconds(build=build), broken=broken)
+        kernel = Kernel(commit.id, "", "", commit.id, "", "")
+        bench.known[commit.id] = kernel
+        observation = SHOWS[seen]
+        found, because = verdict.judge(observation, question, {}) if question else (None, "")
+        spent = Seconds(build=build, boot=BOOT)
+        return Step(commit, purpose, found, because, spent, kernel=kernel, observation=observation)
+
+    def read(self, commit_id: str) -> Commit:
+        """Return a commit."""
+        parents = tuple(self.history.parents.get(commit_id, ()))
+        return Commit(commit_id, "", "", DATE, DATE, parents)
+
+    def merge_bases(self, one: Commit, _other: Commit) -> list[str]:
+        """The old end is below all others."""
+        return [one.id]
+
+    def history_of(self) -> dict[str, list[str]]:
+        """Return the parents of every commit in the range."""
+        return {commit: list(above) for commit, above in self.history.parents.items()}
+
+    def files(self, _commit: Commit) -> tuple[str, ...]:
+        """No commit has files."""
+        return ()
+
+
+class Halves:
+    """A search by halves, as git's bisection does it: the commit that splits the candidates most evenly."""
+
+    def __init__(self, within: Range) -> None:
+        self.within = within
+
+    def search(self, read: Callable[[str], Verdict], new: str) -> list[str]:
+        """Return the commits that are left: one, or those that untestable ones hide, newest first."""
+        left = self.within.ancestors(new).copy()
+        skipped: set[int] = set()
+        while True:
+            open_ones = np.flatnonzero(left)
+            open_ones = open_ones[[place not in skipped for place in open_ones]] if skipped else open_ones
+            tested = [place for place in open_ones if self.within.ids[place] != new]
+            if not tested:
+                return [self.within.ids[place] for place in reversed(np.flatnonzero(left))]
+            below = self.within.sums(left.astype(np.float64))
+            total = float(left.sum())
+            place = max(tested, key=lambda one: min(below[one], total - below[one]))
+            commit = self.within.ids[place]
+            said = read(commit)
+            if said is Verdict.NEW:
+                left &= self.within.ancestors(commit)
+                new = commit
+            elif said is Verdict.OLD:
+                left &= ~self.within.ancestors(commit)
+            else:
+                skipped.add(int(place))
+
+
+class Searcher:
+    """What git does for a session."""
+
+    def __init__(self, world: World, steps: Steps) -> None:
+        self.world, self.steps = world, steps
+
+    def candidates(self, question: Question, _olds: tuple[str, ...]) -> list[str]:
+        """Search by halves."""
+
+        def read(commit: str) -> Verdict:
+            taken = self.steps.take(self.world.read(commit), Purpose.SEARCH, question)
+            assert taken.verdict is not None
+            return taken.verdict
+
+        return Halves(self.world.history.within).search(read, self.world.history.new)
+
+    def keep(self, *_: object) -> None:
+        """Nothing is kept."""
+
+    def without(self, _culprit: Commit) -> None:
+        """No revert applies."""
+        return
+
+
+class _Reads:
+    def __init__(self, world: World) -> None:
+        self.read, self.merge_bases, self.files = world.read, world.merge_bases, world.files
+        self._world = world
+
+    def history(self, _olds: Sequence[str], _new: str) -> dict[str, list[str]]:
+        return self._world.history_of()
+
+
+class _Journal:
+    """A journal without a disk."""
+
+    def __init__(self, session: journal.Session) -> None:
+        self.session = session
+
+    def append(self, event: Recorded) -> Recorded:
+        self.session.take(event)
+        return event
+
+
+def settings(confidence: float) -> Settings:
+    """Return what `bisector start` would do."""
+    return Settings(
+        repo="/simulated", arch="arm64", cross_compile="", llvm="", jobs=1, ccache=None, accel="tcg", cpu="",
+        limits={}, on={}, fragment="", scenario=None, old_outcome=None, new_outcome=None, end_boots=5,
+        confirm_boots=0, confidence=confidence,
+    )  # fmt: skip
+
+
+def session(world: World, confidence: float) -> Conclusion:
+    """Run a whole session in this world."""
+    started = Started(
+        session="simulated",
+        bisector="",
+        old=world.read(world.history.base),
+        new=world.read(world.history.new),
+        settings=settings(confidence),
+        versions={},
+        caveat="",
+    )
+    book = _Journal(journal.Session(Path("/simulated"), started))
+    bench = cast(step.Bench, SimpleNamespace(known={}, limits=UNMEASURED, table={}, warn=lambda _: None))
+    steps = Steps(cast(journal.Journal, book), bench, lambda _: None, take=world.take)
+    return Bisection(steps, _Reads(world), Searcher(world, steps)).proceed()

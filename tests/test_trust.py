@@ -1,0 +1,122 @@
+"""Is a name ever wrong, and a claim ever bold? bisector's own sessions on drawn histories, without VMs."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from simulating import histories
+from simulating.trials import CELLS, CONFIDENCE, Cell, trial
+from simulating.world import Halves, History, World, session
+
+from bisector.endings import Kind, Revert
+from bisector.evidence.rates import boots_for
+
+rates = st.sampled_from([(0.0, 1.0), (0.0, 0.9), (0.02, 0.98), (0.1, 0.9), (0.0, 0.5), (0.4, 1.0)])
+seeds = st.integers(0, 10**9)
+
+
+def drawn(seed: int, shown: tuple[float, float], *, blocks: bool = False, graph: bool = True) -> World:
+    chance = random.Random(seed)
+    size = chance.randint(3, 120)
+    history = histories.graph(size, chance) if graph else histories.line(size)
+    culprit = chance.choice(history.within.ids)
+    broken = histories.blocks(history, culprit, chance) if blocks else frozenset()
+    return World(history, culprit, shown, chance, broken)
+
+
+@given(seeds, rates, st.booleans(), st.booleans())
+@settings(max_examples=150, deadline=None)
+def test_a_name_is_the_planted_commit_and_a_set_contains_it(
+    seed: int, shown: tuple[float, float], blocks: bool, graph: bool
+) -> None:
+    world = drawn(seed, shown, blocks=blocks, graph=graph)
+    made = session(world, 0.9999)
+    if made.kind is Kind.FOUND:
+        assert made.culprit is not None
+        assert made.culprit.id == world.culprit
+        assert made.odds is not None
+        assert made.odds.culprit >= 0.9999
+    if made.kind is Kind.AMONG:
+        assert world.culprit in {one.commit.id for one in made.candidates}
+
+
+@given(seeds, st.booleans())
+@settings(max_examples=100, deadline=None)
+def test_a_steady_history_costs_what_halving_costs_and_the_certification(seed: int, graph: bool) -> None:
+    world = drawn(seed, (0.0, 1.0), graph=graph)
+    made = session(world, CONFIDENCE)
+    assert (made.kind, made.culprit and made.culprit.id) == (Kind.FOUND, world.culprit)
+    again = World(world.history, world.culprit, (0.0, 1.0), random.Random(0))
+    Halves(world.history.within).search(again.boot, world.history.new)
+    # The ends, what halving asks for, and the culprit and its parents built from nothing.
+    assert world.builds == 2 + again.builds + 1 + len(world.read(world.culprit).parents)
+
+
+def test_the_boots_that_certify_come_from_the_rates() -> None:
+    world = drawn(7, (0.0, 1.0))
+    loose, strict = (
+        session(World(world.history, world.culprit, (0.0, 1.0), random.Random(0)), share) for share in (0.9, 0.9999)
+    )
+    assert loose.because.startswith(f"fresh boots: new {boots_for(0.025, 0.7733)} of")
+    assert strict.because.startswith(f"fresh boots: new {boots_for(0.000025, 0.7733)} of")
+
+
+def test_rates_that_hide_at_the_ends_are_found_out() -> None:
+    """A tenth of the boots reads wrong: five boots of an end seldom show it, and a plain search believes them."""
+    found = Counter[str]()
+    for seed in range(60):
+        world = drawn(seed, (0.1, 0.9), graph=False)
+        made = session(world, CONFIDENCE)
+        found[made.kind.value] += 1
+        assert made.culprit is None or made.culprit.id == world.culprit
+    assert found["found"] >= 55
+
+
+def test_a_range_without_a_change_names_nobody() -> None:
+    for seed in range(40):
+        for rate in (0.0, 0.1, 0.5):
+            assert trial(Cell("no change", rate, rate), seed).ending == "refused"
+
+
+def test_a_sample_of_the_whole_grid_is_never_wrong() -> None:
+    endings = Counter(trial(cell, seed).ending for cell in CELLS for seed in range(3))
+    assert endings["wrong"] == 0
+    assert endings["right"] > 2 * endings["set"]
+
+
+def test_the_same_trial_twice_is_the_same() -> None:
+    assert trial(Cell("graph", 0.1, 0.9), 3) == trial(Cell("graph", 0.1, 0.9), 3)
+
+
+@pytest.mark.parametrize("back", [5, 20])
+def test_of_a_behaviour_that_goes_and_comes_back_the_named_commit_made_it(back: int) -> None:
+    """Old, new, old, new: a commit that is named is one of the two that made it new."""
+
+    class BackAndForth(World):
+        def is_new(self, commit: str) -> bool:
+            place = self.history.within.place.get(commit, -1)
+            return 10 <= place < 10 + back or place >= 50
+
+    for seed in range(20):
+        for shown in ((0.0, 1.0), (0.1, 0.9), (0.0, 0.6)):
+            history = histories.line(64)
+            made = session(BackAndForth(history, "", shown, random.Random(seed)), CONFIDENCE)
+            if made.culprit is not None:
+                assert history.within.place[made.culprit.id] in (10, 50)
+
+
+def test_no_revert_takes_an_answer_back() -> None:
+    made = session(drawn(1, (0.0, 1.0)), CONFIDENCE)
+    assert made.reverted is not None
+    assert made.reverted[0] in (Revert.DOES_NOT_APPLY, Revert.MENDS_IT)
+
+
+def test_a_history_of_one_commit_names_it() -> None:
+    history = History.of([[]])
+    made = session(World(history, history.new, (0.0, 1.0), random.Random(0)), CONFIDENCE)
+    assert made.culprit is not None
+    assert made.culprit.id == history.new
