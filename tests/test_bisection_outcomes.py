@@ -110,15 +110,15 @@ def test_the_commit_is_found_and_certified(name: str, cases: dict[str, Future[Ca
 def test_a_hang_that_other_limits_would_call_otherwise_is_found_under_the_search_s_own(
     tree: MiniTree, bisector: Bisector
 ) -> None:
-    """A line each six seconds: overdue before anything was measured, silent by what the sound end then needed."""
-    ids = tree.story(3, 1, edits={1: {"mode": 'TALKS_FOREVER("exec-sigtrap", 5900)'}})
+    """It talks for twenty seconds: silent then before anything was measured, overdue by what the sound end needed."""
+    ids = tree.story(3, 1, edits={1: {"mode": "FALLS_SILENT(20)"}})
     ran = bisector.start(tree.path, tree.base, ids[-1], *ONCE)
-    assert ran.question == ("exec-sigtrap", "STUCK", "HUNG(silent)")
+    assert ran.question == ("boot", "OK", "OVERDUE"), ran.err
     assert (ran.code, ran.culprit) == (0, ids[1]), ran.err
     assert ran.tested("old-end") == [tree.base]
     assert ran.tested("new-end") == [ids[-1], ids[-1]]
-    seen = [one["outcome"] for step in ran.steps[1:3] for one in step["observation"]["readings"]]
-    assert [one["detail"] for one in seen if one["word"] == "HUNG"] == ["overdue", "silent"]
+    seen = [step["observation"]["readings"][0]["outcome"]["word"] for step in ran.steps[1:3]]
+    assert seen == ["SILENT", "OVERDUE"]
 
 
 def test_an_end_that_is_given_up_is_booted_no_more_often_for_a_stop_in_between(

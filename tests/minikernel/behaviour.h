@@ -9,6 +9,7 @@
  *   FAULT_LOOP(address)      boots, then takes a fault with its vectors there
  *   SILENT_BOOT              spins before it has said a byte
  *   SILENT_BEFORE            boots, then spins before the probe's `begin`
+ *   FALLS_SILENT(seconds)    boots, then prints a line a second for so long before `begin`, then spins
  *   ENDLESS_OUTPUT           boots, then prints for ever; no `begin`
  *   ENDLESS_AFTER            the same after `begin`
  *   SILENT_DURING("name")    spins after the scenario's `start`, without beats

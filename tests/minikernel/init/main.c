@@ -68,7 +68,11 @@ void start_kernel(const unsigned char *dtb)
 		oops();
 	for (unsigned int n = 0; mode.name == ENDLESS_OUTPUT; n++)
 		printk("mini: endless output, line %u", n);
-	if (mode.name == SILENT_BEFORE || mode.name == OOPS_BOOT)
+	for (unsigned int n = 0; mode.name == FALLS_SILENT && n < mode.number; n++) {
+		burn_ms(1000);
+		printk("mini: still here");
+	}
+	if (mode.name == SILENT_BEFORE || mode.name == FALLS_SILENT || mode.name == OOPS_BOOT)
 		hang();
 	if (mode.name == IDLE_BOOT)
 		idle();

@@ -18,6 +18,7 @@ struct scenario {
 #define OOPS_DURING(name)		OOPS_DURING, name
 #define RESET_DURING(name)		RESET_DURING, name
 #define TALKS_FOREVER(name, ms)		TALKS_FOREVER, name, ms
+#define FALLS_SILENT(seconds)		FALLS_SILENT, .number = (uint64_t)(seconds)
 #define SETS_CLOCK(name, seconds)	SETS_CLOCK, name, (uint64_t)(seconds)
 #define FAULT_LOOP(address)		FAULT_LOOP, .number = address
 
