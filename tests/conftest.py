@@ -118,7 +118,7 @@ class Bisector:
         """Run a command to its end."""
         environ = self.env | dict(env or {})
         done = subprocess.run(
-            self.argv(*words), env=environ, cwd=self.cwd, capture_output=True, text=True, timeout=100, check=False
+            self.argv(*words), env=environ, cwd=self.cwd, capture_output=True, text=True, timeout=400, check=False
         )
         assert "Traceback" not in done.stderr, done.stderr
         return Ran(done.returncode, done.stdout, done.stderr)
