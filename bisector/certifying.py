@@ -60,13 +60,11 @@ class Edge:
         test = self._test(risk)
         if len(said) == 1 and (test is None or said <= {expected, Verdict.UNTESTABLE}):
             return Fresh(said.pop(), taken)
-        while test is not None and (found := test.verdict(Tally.of(step.verdict for step in taken))) is None:
-            if len(taken) >= test.most:
-                break
+        if test is None:
+            return Fresh(None, taken)
+        while (found := test.verdict(Tally.of(step.verdict for step in taken))) is None and len(taken) < test.most:
             taken = self._taken(commit, purpose, len(taken) + 1)
-        else:
-            return Fresh(None if test is None or found is Verdict.UNTESTABLE else found, taken)
-        return Fresh(None, taken)
+        return Fresh(None if found is Verdict.UNTESTABLE else found, taken)
 
     def _test(self, risk: float) -> sequential.Test | None:
         if not self.weighed:

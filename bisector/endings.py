@@ -68,10 +68,23 @@ class Odds:
 
 
 @dataclass(frozen=True, slots=True)
+class Pair:
+    """The two commits of which neither makes a change alone: a commit of each side of a merge, None if it is not one.
+
+    `because`: what is known of them, or why there are none.
+    """
+
+    one: Commit | None
+    other: Commit | None
+    because: str
+
+
+@dataclass(frozen=True, slots=True)
 class Conclusion:
     """The session's answer: what kind, which commits, and the sentence that says why.
 
     `reverted`: what the new end did without the culprit's change, and why; None if that was not asked.
+    `pair`: where the culprit is a merge of two.
     """
 
     kind: Kind
@@ -81,3 +94,4 @@ class Conclusion:
     files: tuple[str, ...] = ()
     odds: Odds | None = None
     reverted: tuple[Revert, str] | None = None
+    pair: Pair | None = None

@@ -206,6 +206,7 @@ class Purpose(enum.Enum):
     PARENT = "parent"
     RETEST = "retest"  # a person wants to know it once more
     REVERTED = "reverted"  # the new end without the culprit's change
+    PAIR = "pair"  # a merge of our own, for the two commits that do it together
     REBUILT = "rebuilt"  # an end or a merge base on which an answer without a culprit rests, built from nothing
 
 

@@ -34,5 +34,8 @@ class Searches(Protocol):
     def keep(self, olds: Sequence[str], within: Range, verdicts: Mapping[str, Verdict]) -> None:
         """Let git hold verdicts that it did not ask for."""
 
+    def merged(self, one: Commit, other: Commit) -> Commit | None:
+        """Return a commit of ours that merges the two; None if git cannot do it alone."""
+
     def without(self, culprit: Commit) -> Commit | None:
         """Return a commit of ours that is the new end without the culprit's change; None if that does not apply."""

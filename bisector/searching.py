@@ -45,6 +45,10 @@ class GitSearch:
                 tree.mark(commit, found)
                 kept[commit] = found
 
+    def merged(self, one: Commit, other: Commit) -> Commit | None:
+        """Return a commit of ours that merges the two; None if git cannot do it alone."""
+        return self.bench.workspace.git.merged(one, other)
+
     def without(self, culprit: Commit) -> Commit | None:
         """Return a commit of ours that is the new end without the culprit's change; None if that does not apply."""
         return self.bench.workspace.git.without(self.steps.session.started.new.id, culprit)

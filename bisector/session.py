@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from bisector import asking, certifying, reverting, weighing
+from bisector import asking, certifying, pairing, reverting, weighing
 from bisector.endings import Candidate, Conclusion, Kind
 from bisector.events import Concluded
 from bisector.evidence import confirm, odds
@@ -61,7 +61,8 @@ class Bisection:
             made = self._weighed(readings, olds)
         if made.culprit is None:
             return made
-        return replace(made, reverted=reverting.reverted(readings, self.git, made.culprit))
+        pair = pairing.paired(readings, self.repository, self.git, made.culprit)
+        return replace(made, pair=pair, reverted=reverting.reverted(readings, self.git, made.culprit))
 
     def _unsteady(self, question: Question) -> bool:
         """Tell whether an end, or what a person had booted again, reads now so, now so."""

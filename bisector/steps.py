@@ -15,6 +15,7 @@ Emit = Callable[[Event], None]
 # `step.take`, or what simulates it.
 Take = Callable[..., Step]
 # What certifies is built from nothing: objects that were spoiled end there, not in an answer.
+_OF_OURS = (Purpose.REVERTED, Purpose.PAIR)  # commits that are not in the history
 _FROM_NOTHING = (Purpose.CULPRIT, Purpose.PARENT, Purpose.REBUILT)
 
 
@@ -70,7 +71,7 @@ class Steps:
         return {
             commit: Tally.of(map(said, steps))
             for commit, steps in self._of.items()
-            if steps[0].purpose is not Purpose.REVERTED
+            if steps[0].purpose not in _OF_OURS
         }
 
     def take(

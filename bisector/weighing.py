@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from bisector.endings import Candidate, Conclusion, Kind
 from bisector.evidence import choice, odds, sequential
@@ -95,9 +95,7 @@ class Weighing:
             for commit, share in known.holding(1 - self.risk)[:10]
         ]
         made = Conclusion(Kind.BELOW_CONFIDENCE, because, candidates=tuple(candidates))
-        return Conclusion(
-            made.kind, because, candidates=made.candidates, odds=odds.told(known, made, self.readings.tallies())
-        )
+        return replace(made, odds=odds.told(known, made, self.readings.tallies()))
 
     def _rated(self) -> sequential.Test | None:
         """Boot the ends until their rates are known well enough; None if they are not told apart even so."""

@@ -4,6 +4,7 @@ import os
 import shutil
 import time
 from pathlib import Path
+from typing import Unpack
 
 import pytest
 
@@ -189,6 +190,42 @@ def test_a_merge_in_which_two_sides_meet_is_found_and_both_parents_certified(
     ran = bisector.start(tree.path, first, last, *ONCE)
     assert (ran.code, ran.culprit) == (0, merge)
     assert set(ran.tested("parent")) == {left, right}
+    pair = ran.conclusion["pair"]
+    assert (pair["one"]["id"], pair["other"]["id"]) == (left, right)
+
+
+def test_the_pair_that_does_it_together_is_found_on_both_sides_of_a_merge(tree: MiniTree, bisector: Bisector) -> None:
+    first = tree.commit("mini: together", hits={"exec-sigtrap": "TOGETHER"})
+
+    def side(name: str, length: int, at: int, **edits: Unpack[Edits]) -> list[str]:
+        made, tip = [], first
+        for number in range(length):
+            edit: Edits = edits if number == at else {"files": {f"Documentation/{name}-{number}.txt": "more\n"}}
+            tip = tree.commit(f"mini: {name} {number}", parents=[tip], branch=name, **edit)
+            made.append(tip)
+        return made
+
+    left, right = side("left", 6, 2, left=True), side("right", 5, 3, right=True)
+    merge = tree.commit("Merge branch 'right'", parents=[left[-1], right[-1]])
+    last = tree.commit("mini: after", neutral="comment")
+    ran = bisector.start(tree.path, first, last, *ONCE)
+    assert (ran.code, ran.culprit) == (0, merge), ran.err
+    pair = ran.conclusion["pair"]
+    assert (pair["one"]["id"], pair["other"]["id"]) == (left[2], right[3])
+    report = " ".join(bisector("report").out.split())
+    assert (
+        f'together {left[2][:12]} ("mini: left 2") with {right[3][:12]} ("mini: right 3"): neither does it' in report
+    )
+
+
+def test_a_merge_that_makes_the_change_itself_has_no_pair(tree: MiniTree, bisector: Bisector) -> None:
+    main = tree.story(3, 9)
+    side = tree.commit("mini: side", parents=[tree.base], branch="side", files={"Documentation/side.txt": "more\n"})
+    merge = tree.commit("Merge branch 'side'", parents=[main[-1], side], **OK)
+    ran = bisector.start(tree.path, tree.base, tree.commit("mini: after", neutral="document"), *ONCE)
+    assert (ran.code, ran.culprit) == (0, merge), ran.err
+    assert (ran.conclusion["pair"]["one"], ran.conclusion["pair"]["other"]) == (None, None)
+    assert "the merge itself made the change" in ran.conclusion["pair"]["because"]
 
 
 def test_a_commit_on_a_side_branch_is_found(tree: MiniTree, bisector: Bisector) -> None:

@@ -142,20 +142,31 @@ class Worktree(Repository):
             base = self._committed(f"{culprit.id}^{{tree}}", culprit)
             ours = self._committed(f"{new}^{{tree}}", culprit, base)
             theirs = self._committed(f"{culprit.parents[0]}^{{tree}}", culprit, base)
-            try:
-                merged = self._git("merge-tree", "--write-tree", "--no-messages", ours, theirs)
-            except GitFailed as error:
-                if error.status == 1:
-                    return None
-                raise
-            made = self._committed(merged.split()[0], culprit, new)
-        return self.read(made)
+            tree = self._merged_tree(ours, theirs)
+            made = self._committed(tree, culprit, new) if tree else None
+        return self.read(made) if made else None
 
-    def _committed(self, tree: str, culprit: Commit, *parents: str) -> str:
+    def merged(self, one: Commit, other: Commit) -> Commit | None:
+        """Return a commit that merges the two as git does it alone; None if it cannot."""
+        with failing_as_ours():
+            tree = self._merged_tree(one.id, other.id)
+            made = self._committed(tree, other, one.id, other.id, what="Merge") if tree else None
+        return self.read(made) if made else None
+
+    def _merged_tree(self, ours: str, theirs: str) -> str:
+        """Return the tree of a merge, "" if there are conflicts."""
+        try:
+            return self._git("merge-tree", "--write-tree", "--no-messages", ours, theirs).split()[0]
+        except GitFailed as error:
+            if error.status == 1:
+                return ""
+            raise
+
+    def _committed(self, tree: str, culprit: Commit, *parents: str, what: str = "Revert") -> str:
         who = {f"GIT_{role}_{what}": said for role in ("AUTHOR", "COMMITTER") for what, said in _US.items()}
         dates = {f"GIT_{role}_DATE": culprit.commit_date for role in ("AUTHOR", "COMMITTER")}
         above = [word for parent in parents for word in ("-p", parent)]
-        subject = f'Revert "{culprit.subject}"'
+        subject = f'{what} "{culprit.subject}"'
         return self._git("commit-tree", tree, *above, "-m", subject, env=who | dates)
 
     # -- bisection, in this worktree only --------------------------------------------------------------

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from bisector.endings import Kind, Rate
+from bisector.endings import Kind, Pair, Rate
 from bisector.model import Commit, Seconds, Verdict
 from bisector.report import rules
 from bisector.report.values import Behaviour, Report, Visit
@@ -94,7 +94,14 @@ def _culprit(report: Report) -> Section | None:
     if report.conclusion is None or report.conclusion.culprit is None:
         return None
     files = tuple(("file", name) for name in report.conclusion.files)
-    return Section("The commit", (*_commit_facts(report.conclusion.culprit), *files))
+    return Section("The commit", (*_commit_facts(report.conclusion.culprit), *_pair(report.conclusion.pair), *files))
+
+
+def _pair(pair: Pair | None) -> tuple[tuple[str, str], ...]:
+    if pair is None:
+        return ()
+    both = [f'{commit.short} ("{commit.subject}")' for commit in (pair.one, pair.other) if commit is not None]
+    return (("together", f"{' with '.join(both)}: {pair.because}" if both else pair.because),)
 
 
 def _candidates(report: Report) -> Section | None:

@@ -13,11 +13,10 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
-import numpy as np
-
 from bisector import journal, step, verdict
 from bisector.endings import Conclusion
 from bisector.events import Recorded, Settings, Started
+from bisector.evidence import halving
 from bisector.evidence.graph import Range
 from bisector.evidence.limits import UNMEASURED
 from bisector.model import (
@@ -147,26 +146,10 @@ class Halves:
 
     def search(self, read: Callable[[str], Verdict], new: str) -> list[str]:
         """Return the commits that are left: one, or those that untestable ones hide, newest first."""
-        left = self.within.ancestors(new).copy()
-        skipped: set[int] = set()
-        while True:
-            open_ones = np.flatnonzero(left)
-            open_ones = open_ones[[place not in skipped for place in open_ones]] if skipped else open_ones
-            tested = [place for place in open_ones if self.within.ids[place] != new]
-            if not tested:
-                return [self.within.ids[place] for place in reversed(np.flatnonzero(left))]
-            below = self.within.sums(left.astype(np.float64))
-            total = float(left.sum())
-            place = max(tested, key=lambda one: min(below[one], total - below[one]))
-            commit = self.within.ids[place]
-            said = read(commit)
-            if said is Verdict.NEW:
-                left &= self.within.ancestors(commit)
-                new = commit
-            elif said is Verdict.OLD:
-                left &= ~self.within.ancestors(commit)
-            else:
-                skipped.add(int(place))
+        verdicts = {new: Verdict.NEW}
+        while (commit := halving.middle(self.within, verdicts)) is not None:
+            verdicts[commit] = read(commit)
+        return halving.left(self.within, verdicts)
 
 
 class Searcher:
@@ -187,6 +170,10 @@ class Searcher:
 
     def keep(self, *_: object) -> None:
         """Nothing is kept."""
+
+    def merged(self, _one: Commit, _other: Commit) -> None:
+        """No merge can be made."""
+        return
 
     def without(self, _culprit: Commit) -> None:
         """No revert applies."""
