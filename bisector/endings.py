@@ -84,7 +84,7 @@ class Conclusion:
     """The session's answer: what kind, which commits, and the sentence that says why.
 
     `reverted`: what the new end did without the culprit's change, and why; None if that was not asked.
-    `pair`: where the culprit is a merge of two.
+    `pair`: where the culprit is a merge of two. `base`: the merge base that shows it.
     """
 
     kind: Kind
@@ -95,3 +95,4 @@ class Conclusion:
     odds: Odds | None = None
     reverted: tuple[Revert, str] | None = None
     pair: Pair | None = None
+    base: Commit | None = None

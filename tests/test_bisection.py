@@ -286,6 +286,24 @@ def test_a_merge_base_that_shows_it_ends_the_search(tree: MiniTree, bisector: Bi
     assert (ran.code, ran.conclusion["kind"], ran.culprit) == (14, "merge-base-shows-it", None)
     assert ran.tested("merge-base") == ran.tested("rebuilt") == [base]
     assert base[:12] in ran.conclusion["because"]
+    assert "--inverse" in ran.conclusion["because"]
+
+
+def test_the_inverse_search_finds_what_changed_it_on_the_old_side(tree: MiniTree, bisector: Bisector) -> None:
+    base = tree.commit("mini: new here already", **OK)
+    new = tree.commit("mini: new", neutral="comment")
+    side = tree.commit("mini: stable 1", parents=[base], branch="stable", neutral="document")
+    broke = tree.commit("mini: stable 2", branch="stable", **STUCK)
+    old = tree.commit("mini: stable 3", branch="stable", neutral="comment")
+    ran = bisector.start(tree.path, old, new, *ONCE, "--inverse")
+    assert ran.code == 0, ran.err
+    first, second = [line["conclusion"] for line in ran.lines if line.get("event") == "conclusion"]
+    assert (first["kind"], first["base"]["id"]) == ("merge-base-shows-it", base)
+    assert (second["kind"], second["culprit"]["id"]) == ("found", broke)
+    asked = [line["question"] for line in ran.lines if line.get("event") == "question"]
+    assert [(one["old"]["word"], one["new"]["word"]) for one in asked] == [("STUCK", "OK"), ("OK", "STUCK")]
+    assert [event["old"]["id"] for event in ran.lines if event.get("event") == "started"] == [old, base]
+    assert side not in {step["commit"]["id"] for step in ran.steps if step["purpose"] == "old-end"}
 
 
 def test_a_user_who_likes_other_line_ends_builds_the_commits_own_bytes(tree: MiniTree, bisector: Bisector) -> None:

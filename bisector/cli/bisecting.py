@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -53,27 +54,40 @@ from bisector.sessions import LAST_REPORT
     default=None,
     help="Fresh boots of the commit and of each parent.  [default: as many as that needs]",
 )
+@click.option("--inverse", is_flag=True, help="If a merge base shows it, find what changed it on the old end's side.")
 @click.option("--new-session", is_flag=True, help="Begin anew, also where the same session has no answer yet.")
-def start(as_json: bool, state: Path | None, old: str, new: str, new_session: bool, **options: Any) -> int:
+def start(
+    as_json: bool, state: Path | None, old: str, new: str, inverse: bool, new_session: bool, **options: Any
+) -> int:
     """Bisect from OLD to NEW, in the foreground, to the report; the same line again goes on after a stop."""
     asked = {key: options[key] for key in ("scenario", "old_outcome", "new_outcome", "end_boots", "confidence")}
     asked["confirm_boots"] = options["confirm_boots"] or 0
     for key in ("old_outcome", "new_outcome"):
         asked[key] = outcome(asked[key], asked["scenario"], f"--{key.replace('_', '-')}")
+    chosen = settings(options, **asked)
+    session, conclusion, code = _bisected(chosen, old, new, as_json, state_directory(state), new_session)
+    if inverse and conclusion.base is not None and session.question is not None:
+        # The other way round: from the base, where it is new, to the old end, where it is not.
+        asks = session.question
+        other = dataclasses.replace(
+            chosen, scenario=asks.scenario, old_outcome=str(asks.new), new_outcome=str(asks.old)
+        )
+        ends = conclusion.base.id, session.started.old.id
+        *_, code = _bisected(other, *ends, as_json, state_directory(state), new_session)
+    return code
+
+
+def _bisected(
+    chosen: events.Settings, old: str, new: str, as_json: bool, state: Path, new_session: bool
+) -> tuple[Session, Conclusion, int]:
     printer = Printer(as_json)
     try:
         session, conclusion = api.start(
-            settings(options, **asked),
-            old,
-            new,
-            state=state_directory(state),
-            emit=printer.emit,
-            warn=printer.display.say,
-            new_session=new_session,
+            chosen, old, new, state=state, emit=printer.emit, warn=printer.display.say, new_session=new_session
         )
     finally:
         printer.close()
-    return ended(session, conclusion, printer)
+    return session, conclusion, ended(session, conclusion, printer)
 
 
 def ended(session: Session, conclusion: Conclusion, printer: Printer) -> int:

@@ -120,7 +120,9 @@ def merge_base(base: Commit, steps: Sequence[Step]) -> Conclusion | None:
         case Verdict.NEW:
             return Conclusion(
                 Kind.MERGE_BASE_SHOWS_IT,
-                f"the merge base {base.short} shows it: {steps[0].because}; it was changed on the old end's side",
+                f"the merge base {base.short} shows it: {steps[0].because}; it was changed on the old end's side "
+                "(bisector start --inverse finds the commit that changed it there)",
+                base=base,
             )
         case Verdict.OLD:
             return None
