@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 
+from bisector.changes import Change
 from bisector.doctor import Check
 from bisector.endings import Conclusion
 from bisector.events import SCHEMA, Streamed
@@ -49,6 +50,12 @@ class List(Answer, frozen=True, tag="list"):
     sessions: tuple[Brief, ...]
 
 
+class Changes(Answer, frozen=True, tag="changes"):
+    """`bisector start --every-change`, after the events of all its sessions: the oldest change last."""
+
+    changes: tuple[Change, ...]
+
+
 class Status(Answer, frozen=True, tag="status"):
     """`bisector status`."""
 
@@ -77,7 +84,7 @@ class Failure(Answer, frozen=True, tag="error"):
     exit_code: int
 
 
-Printed = Doctor | Test | List | Status | ReportAnswer | Failure
+Printed = Doctor | Changes | Test | List | Status | ReportAnswer | Failure
 
 
 def schema() -> dict[str, Any]:

@@ -56,6 +56,22 @@ def test_a_third_behaviour_in_between_is_told_as_another_change(tree: MiniTree, 
     assert {ids[3], ids[4]} <= ran.untestable.keys()
 
 
+def test_every_change_of_a_range_is_found_where_it_goes_over_a_third_behaviour(
+    tree: MiniTree, bisector: Bisector
+) -> None:
+    edits = {2: "DUP", 5: "LOST", 7: "OK"}
+    ids = tree.story(10, 2, edits={at: {"hits": {"exec-sigtrap": word}} for at, word in edits.items()})
+    ran = bisector.start(tree.path, tree.base, ids[-1], *ONCE, "--every-change")
+    assert ran.code == 0, ran.err
+    [told] = [line["changes"] for line in ran.lines if line.get("command") == "changes"]
+    assert [(one["commit"]["id"], one["before"]["word"], one["after"]["word"]) for one in told] == [
+        (ids[7], "LOST", "OK"),
+        (ids[5], "DUP", "LOST"),
+        (ids[2], "STUCK", "DUP"),
+    ]
+    assert len({one["session"] for one in told}) == 3
+
+
 def test_a_scenario_can_be_chosen_where_several_differ(tree: MiniTree, bisector: Bisector) -> None:
     edits = {1: {"exec-sigtrap": "OK"}, 3: {"watch-oasync": "OK"}}
     ids = tree.story(5, 1, edits={at: {"hits": hits} for at, hits in edits.items()})

@@ -11,6 +11,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from bisector import answers, events
+from bisector.changes import Change
 from bisector.doctor import Check
 from bisector.endings import Kind
 from bisector.model import Purpose, Verdict
@@ -36,6 +37,9 @@ PRINTED = (
         conclusion=None,
         stopped="the disk is full",
         spoiled_lines=(4,),
+    ),
+    answers.Changes(
+        changes=(Change(samples.CULPRIT, "exec-sigtrap", samples.STUCK, samples.OK, "20240102-030405-abc"),)
     ),
     answers.ReportAnswer(report=REPORT),
     answers.Failure(message="no", hint="yes", exit_code=2),

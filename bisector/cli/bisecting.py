@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from bisector import answers, api, events, sessions
+from bisector import answers, api, changes, events, sessions
 from bisector.cli.options import building, common, outcome, settings, state_directory
 from bisector.cli.printing import CODES, Printer
 from bisector.display import table
@@ -55,9 +55,19 @@ from bisector.sessions import LAST_REPORT
     help="Fresh boots of the commit and of each parent.  [default: as many as that needs]",
 )
 @click.option("--inverse", is_flag=True, help="If a merge base shows it, find what changed it on the old end's side.")
+@click.option(
+    "--every-change", is_flag=True, help="Search on in every interval whose ends differ, and list the changes."
+)
 @click.option("--new-session", is_flag=True, help="Begin anew, also where the same session has no answer yet.")
 def start(
-    as_json: bool, state: Path | None, old: str, new: str, inverse: bool, new_session: bool, **options: Any
+    as_json: bool,
+    state: Path | None,
+    old: str,
+    new: str,
+    inverse: bool,
+    every_change: bool,
+    new_session: bool,
+    **options: Any,
 ) -> int:
     """Bisect from OLD to NEW, in the foreground, to the report; the same line again goes on after a stop."""
     asked = {key: options[key] for key in ("scenario", "old_outcome", "new_outcome", "end_boots", "confidence")}
@@ -74,6 +84,26 @@ def start(
         )
         ends = conclusion.base.id, session.started.old.id
         *_, code = _bisected(other, *ends, as_json, state_directory(state), new_session)
+    return max(code, _every_change(session, chosen, as_json, state_directory(state))) if every_change else code
+
+
+def _every_change(session: Session, chosen: events.Settings, as_json: bool, state: Path) -> int:
+    """Search every interval that a finished session leaves, and those that these leave; list what was found."""
+    found, left, code = [changes.change(session)], changes.intervals(session), 0
+    while left:
+        one = left.pop()
+        before, after = str(one.before), str(one.after)
+        asks = dataclasses.replace(chosen, scenario=one.scenario, old_outcome=before, new_outcome=after)
+        below, _, ended_with = _bisected(asks, one.old.id, one.new.id, as_json, state, False)
+        found.append(changes.change(below))
+        left += changes.intervals(below)
+        code = max(code, ended_with)
+    known = tuple(one for one in found if one is not None)
+    if as_json:
+        Printer(as_json).value(answers.Changes(changes=known))
+    elif known:
+        rows = [[one.commit.short, one.scenario, f"{one.before} to {one.after}", one.session] for one in known]
+        table(sys.stdout, ["commit", "scenario", "change", "session"], rows)
     return code
 
 
