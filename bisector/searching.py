@@ -26,17 +26,20 @@ class GitSearch:
     def candidates(self, question: Question, olds: tuple[str, ...]) -> list[str]:
         """Let git search; return the commits that are left, newest first: one, or those that untestable ones hide."""
         within = Range(self.repository.history(olds, self.steps.session.started.new.id))
-        known = self._marks(within)
+        self._marks(within)  # refuses a journal that cannot be this search's, before anything is done
         if self.steps.session.searching is None:
             self.steps.record(Searching(commits=len(within), olds=olds))
         # A git or a child of it that was killed: begun again, and told what the journal knows.
-        return step.retrying(self.bench.warn, lambda: self._searched(question, olds, within, known))
+        return step.retrying(self.bench.warn, lambda: self._searched(question, olds, within))
 
     def keep(self, olds: Sequence[str], within: Range, verdicts: Mapping[str, Verdict]) -> None:
         """Let git hold verdicts that it did not ask for, so that `git bisect log` and `visualize` show them.
 
         Those that contradict an earlier one are left out: git ends at them.
         """
+        step.retrying(self.bench.warn, lambda: self._kept(olds, within, verdicts))
+
+    def _kept(self, olds: Sequence[str], within: Range, verdicts: Mapping[str, Verdict]) -> None:
         tree, new = self.bench.workspace.git, self.steps.session.started.new.id
         tree.start_bisection(olds, new)
         kept: dict[str, Verdict] = {new: Verdict.NEW}
@@ -53,12 +56,11 @@ class GitSearch:
         """Return a commit of ours that is the new end without the culprit's change; None if that does not apply."""
         return self.bench.workspace.git.without(self.steps.session.started.new.id, culprit)
 
-    def _searched(
-        self, question: Question, olds: tuple[str, ...], within: Range, known: Mapping[str, Verdict]
-    ) -> list[str]:
+    def _searched(self, question: Question, olds: tuple[str, ...], within: Range) -> list[str]:
         tree, new = self.bench.workspace.git, self.steps.session.started.new.id
         tree.start_bisection(olds, new)
-        for commit, found in known.items():
+        # Again at each try: what a git that was killed had asked for is in the journal by now.
+        for commit, found in self._marks(within).items():
             tree.mark(commit, found)
         if self._open(tree, olds):
             log = self.bench.directory / "logs" / "git-bisect.log"
