@@ -46,9 +46,7 @@ class Edge:
     def once_more(self) -> None:
         """Boot the culprit and each of the others one time more."""
         for commit, purpose in ((self.culprit, Purpose.CULPRIT), *((old, Purpose.PARENT) for old in self.olds)):
-            done = self._done(commit, purpose)
-            if not any(step.broken for step in done):
-                self._taken(commit, purpose, len(done) + 1)
+            self._taken(commit, purpose, len(self._taken(commit, purpose, 0)) + 1)
 
     def _fresh(self, commit: Commit, purpose: Purpose, rate: float, risk: float) -> Fresh:
         """Boot one of them until it is sure. `rate`: at which a boot would tell if it were of the other kind."""
@@ -76,6 +74,3 @@ class Edge:
 
     def _taken(self, commit: Commit, purpose: Purpose, times: int) -> list[Step]:
         return self.readings.steps.tested(commit, purpose, times, self.readings.question)
-
-    def _done(self, commit: Commit, purpose: Purpose) -> list[Step]:
-        return [one for one in self.readings.steps.of(commit.id) if one.purpose is purpose]

@@ -10,11 +10,10 @@ from collections.abc import Callable
 from bisector.endings import Pair
 from bisector.evidence import halving
 from bisector.evidence.graph import Range
-from bisector.evidence.rates import boots_for
 from bisector.model import Commit, Purpose, Verdict
 from bisector.readings import Readings
 from bisector.reads import Reads, Searches
-from bisector.weighing import rates
+from bisector.weighing import telling
 
 
 def paired(readings: Readings, repository: Reads, git: Searches, culprit: Commit) -> Pair | None:
@@ -53,7 +52,6 @@ def _first(repository: Reads, held: Commit, tip: Commit, test: Callable[[Commit]
 
 def _verdict(readings: Readings, made: Commit) -> Verdict:
     """Boot a merge of ours as often as a parent of the culprit; what does not read alike is untestable."""
-    steps = readings.steps
-    times = steps.settings.confirm_boots or boots_for(1 - steps.settings.confidence, rates(readings).new.at_least)
-    said = {step.verdict for step in steps.tested(made, Purpose.PAIR, times, readings.question)}
+    taken = readings.steps.tested(made, Purpose.PAIR, telling(readings), readings.question)
+    said = {step.verdict for step in taken}
     return (said.pop() or Verdict.UNTESTABLE) if len(said) == 1 else Verdict.UNTESTABLE

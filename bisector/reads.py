@@ -28,7 +28,7 @@ class Reads(Protocol):
 class Searches(Protocol):
     """The search by halves, and what else is done in our worktree; a `searching.GitSearch` is one."""
 
-    def candidates(self, question: Question, olds: tuple[str, ...]) -> list[str]:
+    def candidates(self, question: Question, olds: tuple[str, ...], within: Range) -> list[str]:
         """Search; return the commits that are left, newest first: one, or those that untestable ones hide."""
 
     def keep(self, olds: Sequence[str], within: Range, verdicts: Mapping[str, Verdict]) -> None:

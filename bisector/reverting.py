@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from bisector.endings import Revert
 from bisector.evidence.confirm import counts
-from bisector.evidence.rates import boots_for
 from bisector.model import Commit, Purpose, Verdict
 from bisector.readings import Readings
 from bisector.reads import Searches
-from bisector.weighing import rates
+from bisector.weighing import telling
 
 _SAYS = {Verdict.OLD: Revert.MENDS_IT, Verdict.NEW: Revert.STILL_NEW}
 
@@ -21,8 +20,7 @@ def reverted(readings: Readings, git: Searches, culprit: Commit) -> tuple[Revert
     made = git.without(culprit)
     if made is None:
         return Revert.DOES_NOT_APPLY, "what came later changed the same lines"
-    times = steps.settings.confirm_boots or boots_for(1 - steps.settings.confidence, rates(readings).new.at_least)
-    taken = steps.tested(made, Purpose.REVERTED, times, readings.question)
+    taken = steps.tested(made, Purpose.REVERTED, telling(readings), readings.question)
     if (broken := taken[0].broken) is not None:
         return Revert.DOES_NOT_BUILD, broken.because
     said = {step.verdict for step in taken}

@@ -23,9 +23,8 @@ class GitSearch:
         self.repository = repository
         self.bench = steps.bench
 
-    def candidates(self, question: Question, olds: tuple[str, ...]) -> list[str]:
+    def candidates(self, question: Question, olds: tuple[str, ...], within: Range) -> list[str]:
         """Let git search; return the commits that are left, newest first: one, or those that untestable ones hide."""
-        within = Range(self.repository.history(olds, self.steps.session.started.new.id))
         self._marks(within)  # refuses a journal that cannot be this search's, before anything is done
         if self.steps.session.searching is None:
             self.steps.record(Searching(commits=len(within), olds=olds))

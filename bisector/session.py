@@ -56,7 +56,7 @@ class Bisection:
         readings = Readings(self.steps, question, within, within)
         made: Conclusion | None = None
         if not self._unsteady(question):
-            made = self._certified(readings, self.git.candidates(question, olds), weighed=False)
+            made = self._certified(readings, self.git.candidates(question, olds, within), weighed=False)
         if made is None or (made.kind in _OPEN and readings.mixed()):
             made = self._weighed(readings, olds)
         if made.culprit is None:

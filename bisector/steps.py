@@ -14,8 +14,9 @@ from bisector.model import Commit, Purpose, Question, Step, Verdict
 Emit = Callable[[Event], None]
 # `step.take`, or what simulates it.
 Take = Callable[..., Step]
+# Commits of our own, which are not in the history.
+_OF_OURS = (Purpose.REVERTED, Purpose.PAIR)
 # What certifies is built from nothing: objects that were spoiled end there, not in an answer.
-_OF_OURS = (Purpose.REVERTED, Purpose.PAIR)  # commits that are not in the history
 _FROM_NOTHING = (Purpose.CULPRIT, Purpose.PARENT, Purpose.REBUILT)
 
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from bisector.endings import Candidate, Conclusion, Kind
 from bisector.evidence import choice, odds, sequential
 from bisector.evidence.posterior import Posterior
-from bisector.evidence.rates import Tally
+from bisector.evidence.rates import Tally, boots_for
 from bisector.model import Commit, Kernel, Purpose, Step, Verdict
 from bisector.readings import Readings
 
@@ -48,6 +48,12 @@ def rates(readings: Readings) -> Rates:
     """Return the rates from what the ends' boots showed so far."""
     started, seen = readings.steps.session.started, readings.steps.tallies(readings.question)
     return Rates(seen.get(started.old.id, Tally()), seen.get(started.new.id, Tally()))
+
+
+def telling(readings: Readings) -> int:
+    """Return how many boots tell what a commit of our own does, as sure as was asked."""
+    settings = readings.steps.settings
+    return settings.confirm_boots or boots_for(1 - settings.confidence, rates(readings).new.at_least)
 
 
 class Weighing:

@@ -158,7 +158,7 @@ class Searcher:
     def __init__(self, world: World, steps: Steps) -> None:
         self.world, self.steps = world, steps
 
-    def candidates(self, question: Question, _olds: tuple[str, ...]) -> list[str]:
+    def candidates(self, question: Question, _olds: tuple[str, ...], within: Range) -> list[str]:
         """Search by halves."""
 
         def read(commit: str) -> Verdict:
@@ -166,7 +166,7 @@ class Searcher:
             assert taken.verdict is not None
             return taken.verdict
 
-        return Halves(self.world.history.within).search(read, self.world.history.new)
+        return Halves(within).search(read, self.world.history.new)
 
     def keep(self, *_: object) -> None:
         """Nothing is kept."""
