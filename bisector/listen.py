@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from bisector import still
@@ -78,6 +79,7 @@ class _Listener:
             if watch.flooded:
                 return Ending.FLOODED
             if ended and not block:
+                self._last_look()
                 return Ending.RESET if self.qemu.guest_reset else Ending.POWERED_OFF
             if block is None:
                 return None
@@ -92,6 +94,12 @@ class _Listener:
             if ending is not None:
                 return ending
             judged = now if quiet else judged
+
+    def _last_look(self) -> None:
+        """Look at the clock of a guest that has ended: a quick one may have come to its end between two looks."""
+        with suppress(monitor.Gone):
+            if (told := self.qemu.clock(self.register)) is not None:
+                self.seen.watch.look(told, quiet=False)
 
     def _looked(self) -> tuple[Ending | None, bool]:
         """Look at the guest's clock as it runs; return whether it was quiet, so that its limits could be judged."""

@@ -271,3 +271,8 @@ def test_qemu_runs_without_privileges_network_files_or_a_monitor_that_others_rea
     assert "-monitor none" in command
     assert "socket,id=monitor,fd=" in command
     assert not any(word in command for word in ("-netdev", "-nic", "-drive", "path=", "-fsdev", "-virtfs"))
+
+
+def test_what_a_guest_needed_is_known_although_it_ends_between_two_looks(tree: MiniTree, bisector: Bisector) -> None:
+    step = step_of(bisector, tree, tree.commit("mini: quick"))
+    assert step["spans"]["boot"] is not None

@@ -29,12 +29,10 @@ PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36
 TICK, DISK_TICK = 0.25, 1.0
 # SIGTERM first: make then deletes the half-written target. SIGKILL after this; whoever waits for us waits longer.
 GRACE = 1.0
-# What no killing ends within this many seconds sits in the kernel, and is not ended by staying either.
-HOPELESS = 30.0
+HOPELESS = 30.0  # what no killing ends within this sits in the kernel, and is not ended by staying either
 # More files than this are a flood too. A build of all of Linux's modules leaves some 150,000.
 FILES = 1_000_000
-# The exit code of a keeper that failed itself: make's own are 0, 1 and 2.
-FAILED = 126
+FAILED = 126  # the exit code of a keeper that failed itself: make's own are 0, 1 and 2
 ASKED = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 WAKING = (*ASKED, signal.SIGCHLD)
 GET_KEYRING_ID, JOIN_SESSION_KEYRING, SESSION_KEYRING = 0, 1, -3
@@ -76,12 +74,14 @@ def descendants() -> dict[int, Member]:
 
 
 def proportional(pid: int, otherwise: int) -> int:
-    """Return a process's share of memory, with what is shared divided among its sharers."""
-    with suppress(OSError, ValueError), open(f"/proc/{pid}/smaps_rollup", "rb") as stream:
-        for line in stream:
-            if line.startswith(b"Pss:"):
-                return int(line.split()[1]) << 10
-    return otherwise
+    """Return a process's share of memory, shared pages divided among their sharers; `otherwise` if it is not ours."""
+    try:
+        with open(f"/proc/{pid}/smaps_rollup", "rb") as stream:
+            return sum(int(line.split()[1]) << 10 for line in stream if line.startswith(b"Pss:"))
+    except PermissionError:
+        return otherwise
+    except OSError:
+        return 0  # One that is ending has none: what it held when it was listed, others may share still.
 
 
 def written(directory: str, enough: int) -> int:
