@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
-from bisector import __version__, disputes, journal, opening, reproduce, sessions, step
+from bisector import __version__, disputes, journal, opening, rejudging, reproduce, sessions, step
 from bisector.build import CONFIG_BYTES, TINY
 from bisector.endings import Conclusion
 from bisector.errors import BisectorError, HostError, Interrupted, UserError
-from bisector.events import Concluded, Event, Marked, Resumed, Settings, Started, Stopped
+from bisector.events import Concluded, Event, Resumed, Settings, Started, Stopped
 from bisector.host import files, stopping
 from bisector.host.repository import Repository
-from bisector.journal import Journal, Session
+from bisector.journal import Journal
 from bisector.kconfig import difference
+from bisector.known import Session
 from bisector.model import Commit, Purpose, Step, Verdict
 from bisector.report import values
 from bisector.searching import GitSearch
@@ -73,14 +74,16 @@ def resume(session: Session, *, state: Path, emit: Emit, warn: Warn) -> Conclusi
 
 
 def mark(
-    session: Session, revision: str, verdict: Verdict, because: str, *, state: Path, emit: Emit, warn: Warn
+    session: Session, revision: str, verdict: Verdict | None, because: str, *, state: Path, emit: Emit, warn: Warn
 ) -> Conclusion:
-    """Take a person's word for what a commit is, and go on from what is known. Raises UserError if it cannot be."""
+    """Take a person's word for what a commit is, and go on from what is known. Raises UserError if it cannot be.
+
+    `verdict`: None takes an earlier word back.
+    """
     repository = Repository(Path(session.started.settings.repo))
     commit = disputes.disputed(session, repository, revision)
-    disputes.require_consistent(session, repository, commit, verdict)
+    said = disputes.word(session, repository, commit, verdict, because)
     with _held(session, state):
-        said = Marked(commit=commit, verdict=verdict, because=because)
         return _work(Journal(session), repository, state, emit, warn, lambda steps: steps.record(said), resumed=True)
 
 
@@ -95,6 +98,20 @@ def retest(session: Session, revision: str, times: int, *, state: Path, emit: Em
                 steps.take(commit, Purpose.RETEST, session.question)
 
         return _work(Journal(session), repository, state, emit, warn, again, resumed=True)
+
+
+def rejudge(session: Session, on: Mapping[str, Verdict], *, state: Path, emit: Emit, warn: Warn) -> Conclusion:
+    """Read the kept consoles again under today's rules and this table, and go on from what they say then.
+
+    Nothing is written, and the answer given again, if nothing reads otherwise and `on` says nothing new. What was
+    read stands in the journal also where going on is refused, by other programs than the session began with.
+    """
+    with _held(session, state):
+        session.catch_up(journal.read(session.directory))
+        reread = rejudging.reread(session, on, warn)
+        if reread is not None:
+            emit(Journal(session).append(reread))
+    return resume(session, state=state, emit=emit, warn=warn)
 
 
 @contextmanager
@@ -137,6 +154,7 @@ def _work(
         with opening.bench(started.settings, session.directory, state, started.new, warn) as bench:
             if session.measured is not None:
                 bench.limits = session.measured.limits
+            bench.table = session.on
             steps = Steps(book, bench, emit)
             first(steps)
             return Bisection(steps, repository, GitSearch(steps, repository)).proceed()

@@ -78,7 +78,7 @@ def _question(steps: Steps, times: int) -> Question | Conclusion | More:
         settings.scenario,
         Outcome.parse(settings.old_outcome) if settings.old_outcome else None,
         Outcome.parse(settings.new_outcome) if settings.new_outcome else None,
-        settings.on,
+        steps.bench.table,
         settings.confidence,
     )
     if isinstance(asked, Question):

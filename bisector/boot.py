@@ -6,10 +6,10 @@ import re
 import socket
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
-from bisector import listen, place
+from bisector import listen, place, transcripts
 from bisector.arches import Architecture
 from bisector.errors import HostError
 from bisector.frames import printed
@@ -107,14 +107,15 @@ def boot(
         text = text[: limits.output]
     if ending in (*_BY_ITSELF, Ending.SILENT, Ending.OVERDUE) and _PANIC.search(text):
         ending = Ending.PANICKED
-    return Transcript(text, ending, seen.seconds, seen.began, nonce, seen.watch.spans(), places)
+    whole = Transcript(text, ending, seen.seconds, seen.began, nonce, seen.watch.spans(), places)
+    return transcripts.kept(whole, log, said.begins)
 
 
 def explained(transcript: Transcript, again: Callable[[tuple[str, ...]], Transcript]) -> Transcript:
     """Boot a kernel that said nothing at all once more, with an early console, to know why. The outcome stays."""
     if printed(transcript.text):
         return transcript
-    return replace(transcript, early=again(EARLY).text)
+    return transcripts.with_early(transcript, again(EARLY))
 
 
 class Gone(HostError):
@@ -130,7 +131,7 @@ def _accident(qemu: str, said: console.Console, log: Path, seen: listen.Seen, no
     return Gone(
         f"{qemu} ended with exit code {said.ended()}: {last[:200]}",
         f"see {log}; if it is this kernel that ends it, --on qemu-gone=untestable goes past it",
-        Transcript(seen.text, Ending.GONE, seen.seconds, seen.began, nonce),
+        transcripts.kept(Transcript(seen.text, Ending.GONE, seen.seconds, seen.began, nonce), log, said.begins),
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from bisector.endings import Kind
-from bisector.journal import Session
+from bisector.known import Session
 from bisector.model import Commit, Outcome, Purpose
 
 

@@ -12,7 +12,21 @@ from rich.table import Table
 from rich.text import Text
 
 from bisector.errors import Interrupted
-from bisector.events import Asked, Concluded, Event, Marked, Measured, Progress, Resumed, Searching, Started, Tested
+from bisector.events import (
+    Asked,
+    Concluded,
+    Event,
+    Marked,
+    Measured,
+    Progress,
+    Rejudged,
+    Reread,
+    Resumed,
+    Searching,
+    Started,
+    Tested,
+    Unmarked,
+)
 from bisector.host import stopping
 from bisector.model import Step
 from bisector.report import harmless, rules
@@ -72,6 +86,14 @@ class Display:
             case Marked():
                 said = f"{event.commit.short} is {event.verdict.value} by a person's word: {event.because}"
                 self.say(said)
+            case Unmarked():
+                self.say(f"{event.commit.short} is what its boots say again: {event.because}")
+            case Reread() if event.observations:
+                self.say(f"going on with {len(event.observations)} of {event.kept} boots that read otherwise now")
+            case Reread():
+                self.say(f"what outcomes mean from here on: {rules.table(event.on)}")
+            case Rejudged():
+                self.say(f"{len(event.verdicts)} verdicts are others now")
             case Concluded():
                 self.say(f"ended: {event.conclusion.because}")
 

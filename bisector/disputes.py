@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from bisector.errors import UserError
+from bisector.events import Marked, Unmarked
 from bisector.host.repository import Repository
-from bisector.journal import Session
+from bisector.known import Session
 from bisector.model import Commit, Verdict
 
 
@@ -22,7 +23,19 @@ def disputed(session: Session, repository: Repository, revision: str) -> Commit:
     return commit
 
 
-def require_consistent(session: Session, repository: Repository, commit: Commit, verdict: Verdict) -> None:
+def word(
+    session: Session, repository: Repository, commit: Commit, verdict: Verdict | None, because: str
+) -> Marked | Unmarked:
+    """Return a person's word on a commit as the journal has it. Raises UserError if it cannot be."""
+    if verdict is not None:
+        _require_consistent(session, repository, commit, verdict)
+        return Marked(commit=commit, verdict=verdict, because=because)
+    if commit.id not in session.marks:
+        raise UserError(f"no person said what {commit.short} is", "bisector report shows the verdicts that one gave")
+    return Unmarked(commit=commit, because=because)
+
+
+def _require_consistent(session: Session, repository: Repository, commit: Commit, verdict: Verdict) -> None:
     """Refuse a word that no single change makes true beside the ends and the words before it. Raises UserError."""
     started = session.started
     if commit.id in (started.old.id, started.new.id):
@@ -39,5 +52,5 @@ def require_consistent(session: Session, repository: Repository, commit: Commit,
         if new not in repository.between([old], new):
             raise UserError(
                 f"{new[:12]} cannot be new: it is in the history of {old[:12]}, which is old by a person's word",
-                f"take that back first: bisector mark {other[:12]} untestable --because ...",
+                f"take that back first: bisector mark {other[:12]} measured --because ...",
             )

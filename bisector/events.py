@@ -14,11 +14,11 @@ import msgspec
 
 from bisector.endings import Conclusion
 from bisector.evidence import limits
-from bisector.model import Commit, Limits, Outcome, Purpose, Question, Step, Verdict
+from bisector.model import Commit, Limits, Observation, Outcome, Purpose, Question, Step, Verdict
 from bisector.report import harmless
 
 # Raise it when an older bisector could misread what a newer one wrote.
-SCHEMA = 3
+SCHEMA = 4
 # Words that go to make and QEMU as they are; make would run a $(shell ...) in them.
 PLAIN = {"cross_compile": r"[\w./+-]*", "llvm": r"[\w./+-]*", "cpu": r"[\w.,=+-]*"}
 
@@ -144,6 +144,32 @@ class Marked(Event, frozen=True, tag="mark"):
     because: str
 
 
+class Unmarked(Event, frozen=True, tag="unmark"):
+    """A person takes back what was said of a commit: it is what its boots say."""
+
+    commit: Commit
+    because: str
+
+
+class Reread(Event, frozen=True, tag="reread"):
+    """The kept consoles were read again, under the rules of that day, and the question is open again.
+
+    `observations`: of the boots that read otherwise, by `Step.key`. `on`: what an outcome's name means from here on.
+    `kept`: how many were read; `gone`: those that could not be.
+    """
+
+    observations: dict[str, Observation]
+    on: dict[str, Verdict]
+    kept: int
+    gone: int
+
+
+class Rejudged(Event, frozen=True, tag="rejudge"):
+    """Every step that had a verdict was judged again after a Reread: those that are new, by `Step.key`."""
+
+    verdicts: dict[str, tuple[Verdict, str]]
+
+
 class Stopped(Event, frozen=True, tag="stopped"):
     """The session stopped without an answer and can be resumed: our machine failed, or someone asked."""
 
@@ -168,7 +194,10 @@ class Progress(Event, frozen=True, tag="progress"):
     seconds_left: float | None = None
 
 
-Recorded = Started | Resumed | Tested | Measured | Asked | Searching | Marked | Concluded | Stopped
+Judged = Reread | Rejudged
+Recorded = (
+    Started | Resumed | Tested | Measured | Asked | Searching | Judged | Marked | Unmarked | Concluded | Stopped
+)
 Streamed = Recorded | Progress
 
 _encoder = msgspec.json.Encoder(enc_hook=str)

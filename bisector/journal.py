@@ -7,18 +7,16 @@ import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TextIO
 
 import msgspec
 
 from bisector import events
-from bisector.endings import Conclusion
 from bisector.errors import HostError, UserError
-from bisector.events import Asked, Concluded, Marked, Measured, Recorded, Resumed, Searching, Started, Stopped, Tested
+from bisector.events import Recorded, Started
 from bisector.host import disk, files, stopping
-from bisector.model import Question, Step
+from bisector.known import Session
 
 NAME = "journal.jsonl"
 # Bytes that are read: a step's line has some ten kB, and a search of a million commits has twenty steps.
@@ -28,64 +26,6 @@ LINE = 16 << 20
 EMPTY = "it is empty"
 # How the hidden name of a session ends whose first line is not yet on the disk.
 _NEW = ".new"
-
-
-@dataclass(slots=True)
-class Session:
-    """All that a journal says. `spoiled`: the numbers of lines that are none of ours (a torn last line)."""
-
-    directory: Path
-    started: Started
-    steps: list[Step] = field(default_factory=list)
-    asked: Asked | None = None
-    measured: Measured | None = None
-    searching: Searching | None = None
-    marks: dict[str, Marked] = field(default_factory=dict)
-    conclusion: Conclusion | None = None
-    stopped: Stopped | None = None
-    last: str = ""
-    spoiled: tuple[int, ...] = ()
-
-    @property
-    def name(self) -> str:
-        """The session's name, which is its directory's."""
-        return self.directory.name
-
-    @property
-    def question(self) -> Question | None:
-        """The question, None before the ends were tested."""
-        return self.asked.question if self.asked else None
-
-    def catch_up(self, newer: Session) -> None:
-        """Take over what a newer reading of the same journal says."""
-        for name in ("steps", "asked", "measured", "searching", "marks", "conclusion", "stopped", "last", "spoiled"):
-            setattr(self, name, getattr(newer, name))
-
-    def take(self, event: Recorded) -> None:
-        """Add one event to what is known."""
-        self.last = event.at
-        match event:
-            case Tested():
-                self.steps.append(event.step)
-                # Whatever comes after an answer takes it back: a person has doubts.
-                self.conclusion = None
-            case Marked():
-                self.marks[event.commit.id] = event
-                self.conclusion = None
-            case Asked():
-                self.asked = event
-            case Measured():
-                self.measured = event
-            case Searching():
-                self.searching = event
-            case Concluded():
-                self.conclusion = event.conclusion
-            case Stopped():
-                self.stopped = event
-            case Resumed():
-                self.stopped = None
-            case Started():
-                pass
 
 
 class Journal:

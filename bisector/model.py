@@ -94,6 +94,20 @@ class Ending(enum.Enum):
 
 
 @dataclass(frozen=True, slots=True)
+class Heard:
+    """What is kept of a Transcript: its text stands in this log, `size` bytes from `begins` on, with this SHA-256."""
+
+    ending: Ending
+    nonce: str
+    log: str
+    begins: int
+    size: int
+    digest: str
+    places: tuple[str, ...] = ()
+    early: Heard | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Transcript:
     """Every byte that the console said (invalid UTF-8 as \\xNN), and how it ended.
 
@@ -109,6 +123,7 @@ class Transcript:
     spans: Spans | None = None
     places: tuple[str, ...] = ()
     early: str = ""
+    heard: Heard | None = None
 
 
 SCENARIO_WORDS = (
@@ -239,3 +254,9 @@ class Step:
     observation: Observation | None = None
     logs: tuple[str, ...] = ()
     spans: Spans | None = None
+    heard: Heard | None = None
+
+    @property
+    def key(self) -> str:
+        """What tells it from the session's other steps: its boot's nonce; the commit where nothing was booted."""
+        return self.heard.nonce if self.heard else self.commit.id

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 
 from bisector.events import Event, Progress
-from bisector.journal import Session
+from bisector.known import Session
 from bisector.model import Commit, Purpose
 from bisector.step import Tell
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from bisector import asking, certifying, pairing, reverting, weighing
+from bisector import asking, certifying, pairing, rejudging, reverting, weighing
 from bisector.endings import Candidate, Conclusion, Kind
 from bisector.events import Concluded
 from bisector.evidence import confirm, odds
@@ -49,6 +49,8 @@ class Bisection:
         question = asking.question(self.steps)
         if isinstance(question, Conclusion):
             return question
+        if not self.session.rejudged:
+            self.steps.record(rejudging.judged(self.session, question))
         olds = asking.bounds(self.steps, self.repository, question)
         if isinstance(olds, Conclusion):
             return olds

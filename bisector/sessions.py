@@ -9,7 +9,7 @@ from pathlib import Path
 from bisector import journal
 from bisector.errors import UserError
 from bisector.events import SCHEMA, Started
-from bisector.journal import Session
+from bisector.known import Session
 
 # The last file that a session writes.
 LAST_REPORT = "report.json"

@@ -111,6 +111,7 @@ def take(
         observation=observation,
         logs=(*logs, str(console)),
         spans=transcript.spans if transcript.ending is Ending.POWERED_OFF else None,
+        heard=transcript.heard,
     )
 
 

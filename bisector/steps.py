@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from bisector import progress, step, verdict
-from bisector.events import Asked, Concluded, Event, Marked, Measured, Searching, Tested
+from bisector.events import Asked, Concluded, Event, Judged, Marked, Measured, Searching, Tested, Unmarked
 from bisector.evidence.rates import Tally
 from bisector.host import stopping
 from bisector.journal import Journal
@@ -30,10 +30,15 @@ class Steps:
         self._journal, self._emit, self._take = journal, emit, take
         # The session's steps by their commit, in order.
         self._of: dict[str, list[Step]] = {}
+        self._sort()
+        bench.known |= {
+            known.commit.id: made for known in self.session.steps if (made := known.kernel or known.broken)
+        }
+
+    def _sort(self) -> None:
+        self._of.clear()
         for known in self.session.steps:
             self._of.setdefault(known.commit.id, []).append(known)
-            if made := known.kernel or known.broken:
-                bench.known[known.commit.id] = made
 
     def marked(self) -> dict[str, Verdict]:
         """Return what a person said of commits."""
@@ -90,10 +95,12 @@ class Steps:
         self.record(Tested(step=taken))
         return taken
 
-    def record(self, event: Tested | Measured | Asked | Searching | Marked | Concluded) -> None:
+    def record(self, event: Tested | Measured | Asked | Searching | Marked | Unmarked | Judged | Concluded) -> None:
         """Put an event into the journal, and tell it."""
         # asyncio, below QEMU's monitor, keeps what is raised in its callbacks to itself.
         stopping.insist()
         self._emit(self._journal.append(event))
         if isinstance(event, Tested):
             self._of.setdefault(event.step.commit.id, []).append(event.step)
+        elif isinstance(event, Judged):
+            self._sort()

@@ -26,7 +26,7 @@ from bisector.evidence.limits import UNMEASURED
 from bisector.guest import compile as guest
 from bisector.guest import initramfs
 from bisector.host import sandbox
-from bisector.journal import Session
+from bisector.known import Session
 from bisector.model import Kernel, Outcome, Purpose, Question, Step
 
 PAIRS, HANGS = 15, 5

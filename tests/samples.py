@@ -12,15 +12,18 @@ from bisector.events import (
     Measured,
     Progress,
     Recorded,
+    Rejudged,
+    Reread,
     Resumed,
     Searching,
     Settings,
     Started,
     Stopped,
     Tested,
+    Unmarked,
 )
 from bisector.evidence.limits import UNMEASURED
-from bisector.journal import Session
+from bisector.known import Session
 from bisector.model import (
     BrokenBuild,
     Commit,
@@ -138,6 +141,10 @@ AFTER_THE_START: tuple[Recorded, ...] = (
     Tested(step=step(CULPRIT, Purpose.SEARCH, Verdict.NEW, OK)),
     Tested(step=step(PARENT, Purpose.PARENT, Verdict.OLD, STUCK)),
     Marked(commit=PARENT, verdict=Verdict.OLD, because="seen by hand"),
+    Unmarked(commit=CULPRIT, because="it was another"),
+    Reread(observations={}, on={"hung": Verdict.OLD}, kept=3, gone=1),
+    ASKED,
+    Rejudged(verdicts={"0" * 16: (Verdict.OLD, "a boot that is not here")}),
     Concluded(conclusion=FOUND),
     Concluded(conclusion=AMONG),
 )

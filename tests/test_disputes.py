@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from tests.conftest import ONCE, Bisector, Json, Ran
-from tests.minitree import MiniTree
+from tests.minitree import Edits, MiniTree
 
 WHY = ("--because", "it was bent by hand")
 
@@ -100,3 +102,108 @@ def test_two_words_that_contradict_each_other_are_refused(found: list[str], bise
     ran = bisector("mark", found[2], "new", *WHY)
     assert ran.code == 2
     assert f"{found[2][:12]} cannot be new: it is in the history of {found[7][:12]}" in ran.err
+
+
+def test_a_word_is_taken_back_and_the_boots_count_again(found: list[str], bisector: Bisector) -> None:
+    assert bisector("mark", "--json", found[4], "untestable", *WHY).code == 10
+    ran = bisector("mark", "--json", found[4], "measured", "--because", "it was not")
+    assert (ran.code, ran.culprit) == (0, found[5]), ran.err
+    assert "Verdicts that a person gave" not in bisector("report").out
+    again = bisector("mark", found[4], "measured", *WHY)
+    assert (again.code, "no person said" in again.err) == (2, True)
+
+
+# -- rejudge -------------------------------------------------------------------------------------------
+
+
+def spoil(bisector: Bisector, commit: str, word: str, verdict: str) -> None:
+    """Let the journal say what a bisector with a defect would have read in a commit's boot in the search."""
+    path = bisector.sessions[0] / "journal.jsonl"
+    lines = [json.loads(line) for line in path.read_bytes().splitlines()]
+    asked = next(line for line in lines if line["event"] == "question")["question"]["scenario"]
+    for line in lines:
+        if line["event"] == "step" and (line["step"]["commit"]["id"], line["step"]["purpose"]) == (commit, "search"):
+            line["step"]["verdict"] = verdict
+            [reading] = [one for one in line["step"]["observation"]["readings"] if one["scenario"] == asked]
+            reading["outcome"]["word"] = word
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+
+
+def test_boots_that_were_read_wrongly_are_read_again_and_the_search_goes_on_from_them(
+    found: list[str], bisector: Bisector
+) -> None:
+    [commit, *_] = [
+        event["step"]["commit"]["id"] for event in of(bisector, "step") if event["step"]["purpose"] == "search"
+    ]
+    spoil(bisector, commit, "LOST", "untestable")
+    ran = bisector("rejudge", "--json")
+    assert (ran.code, ran.culprit) == (0, found[5]), ran.err
+    assert f"a boot of {commit[:12]} reads otherwise: " in ran.err
+    assert "1 read otherwise" in ran.err
+    assert built(ran) == []
+    [reread] = of(bisector, "reread")
+    assert (len(reread["observations"]), reread["gone"]) == (1, 0)
+    assert len(of(bisector, "rejudge")) == 1
+    # All of it stands in the journal: a second time nothing is otherwise, and nothing is done.
+    before = bisector.journal
+    again = bisector("rejudge", "--json")
+    assert (again.code, again.culprit, again.steps) == (0, found[5], [])
+    assert bisector.journal == before
+
+
+def test_a_rejudging_that_was_stopped_is_gone_on_with(found: list[str], bisector: Bisector) -> None:
+    [*_, commit] = [
+        event["step"]["commit"]["id"] for event in of(bisector, "step") if event["step"]["purpose"] == "search"
+    ]
+    spoil(bisector, commit, "LOST", "untestable")
+    assert bisector("rejudge", "--json").culprit == found[5]
+    path = bisector.sessions[0] / "journal.jsonl"
+    lines = path.read_bytes().splitlines(keepends=True)
+    [read] = [number for number, line in enumerate(lines) if b'"event":"reread"' in line]
+    path.write_bytes(b"".join(lines[: read + 1]))
+    ran = bisector("resume", "--json")
+    assert (ran.code, ran.culprit) == (0, found[5]), ran.err
+
+
+def test_another_meaning_of_a_name_makes_another_answer_and_builds_nothing_again(
+    tree: MiniTree, bisector: Bisector
+) -> None:
+    shows: Edits = {"mode": "NORMAL", "hits": {"exec-sigtrap": "OK"}}
+    ids = tree.story(8, 5, edits={4: {"mode": "PANIC_BOOT"}, 5: {"neutral": "comment"}, 6: shows})
+    ran = bisector.start(tree.path, tree.base, ids[-1], *ONCE)
+    assert (ran.code, set(ran.candidates)) == (10, set(ids[4:7])), ran.err
+    known = {event["step"]["commit"]["id"] for event in of(bisector, "step")}
+    ran = bisector("rejudge", "--json", "--on", "boot-panic=new")
+    assert (ran.code, ran.culprit) == (0, ids[4]), ran.err
+    assert not set(built(ran)) & known
+    assert bisector("report", "--json").lines[0]["report"]["on"] == {"boot-panic": "new"}
+
+
+def test_a_console_that_is_gone_or_changed_leaves_its_boot_as_it_was(found: list[str], bisector: Bisector) -> None:
+    gone, changed, *_ = sorted((bisector.sessions[0] / "logs").glob("*.console-1.log"))
+    gone.unlink()
+    changed.write_bytes(changed.read_bytes().replace(b"begin", b"began"))
+    before = bisector.journal
+    ran = bisector("rejudge", "--json")
+    assert (ran.code, ran.culprit) == (0, found[5]), ran.err
+    assert "2 were not read" in ran.err
+    assert f"{changed.name} is not as it was" in ran.err
+    assert "stands as it was: No such file or directory" in ran.err
+    assert bisector.journal == before
+
+
+def test_a_boot_with_an_early_console_is_read_again_with_it(tree: MiniTree, bisector: Bisector) -> None:
+    silent = tree.commit("mini: silent", mode="SILENT_UNTIL_EARLYCON")
+    assert bisector.start(tree.path, tree.base, silent, *ONCE).culprit == silent
+    ran = bisector("rejudge", "--json")
+    assert (ran.code, ran.culprit) == (0, silent)
+    assert "0 read otherwise" in ran.err
+    assert "not read" not in ran.err
+
+
+@pytest.mark.parametrize("words", [("--on", "boot-panic=bad"), ("--on", "nothing=new"), ("--session", "nothing")])
+def test_a_rejudging_that_cannot_be_is_refused(words: tuple[str, ...], found: list[str], bisector: Bisector) -> None:
+    assert found
+    before = bisector.journal
+    assert bisector("rejudge", *words).code == 2
+    assert bisector.journal == before

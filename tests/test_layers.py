@@ -91,7 +91,7 @@ def test_stages_do_not_know_each_other() -> None:
 def test_what_is_pure_imports_values_only(name: str) -> None:
     own = name.rpartition(".")[0] if below(name, "bisector.evidence", "bisector.report") else name
     known = [own, "bisector.model", "bisector.endings", "bisector.scenarios"]
-    known += ["bisector.journal"] if name == "bisector.report.values" else []
+    known += ["bisector.known"] if name == "bisector.report.values" else []
     known += ["bisector.frames"] if name == "bisector.probe" else []
     # The table of names is the verdict's, the ends' and the report's alike.
     judges = ("bisector.evidence.ends", "bisector.evidence.unsteady", "bisector.report.rules")

@@ -16,7 +16,7 @@ from bisector.cli.printing import CODES, Printer
 from bisector.display import table
 from bisector.endings import Conclusion
 from bisector.host import disk
-from bisector.journal import Session
+from bisector.known import Session
 from bisector.model import Commit, Purpose, Step
 from bisector.report import harmless
 from bisector.report.markdown import markdown

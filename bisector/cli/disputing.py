@@ -1,27 +1,31 @@
-"""The commands of a person who doubts: mark, retest."""
+"""The commands of a person who doubts: mark, retest, rejudge."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
 
 from bisector import api, sessions
 from bisector.cli.bisecting import ended
-from bisector.cli.options import common, state_directory
+from bisector.cli.options import common, state_directory, table
 from bisector.cli.printing import Printer
 from bisector.errors import UserError
 from bisector.model import Verdict
+
+# The word that takes back another.
+_MEASURED = "measured"
 
 
 @click.command()
 @common
 @click.argument("revision", metavar="REV")
-@click.argument("verdict", type=click.Choice([verdict.value for verdict in Verdict]))
+@click.argument("verdict", type=click.Choice([*(verdict.value for verdict in Verdict), _MEASURED]))
 @click.option("--because", required=True, metavar="TEXT", help="Your reason; it stands in the report.")
 @click.option("--session", default=None, help="Which session.  [default: the newest]")
 def mark(as_json: bool, state: Path | None, revision: str, verdict: str, because: str, session: str | None) -> int:
-    """Say what a commit is, whatever its boots say, and go on from what is known."""
+    """Say what a commit is, whatever its boots say, and go on from what is known; `measured` takes that back."""
     if not because.strip():
         raise UserError("--because is empty", "the report shows the reason: say it in a few words")
     printer = Printer(as_json)
@@ -30,7 +34,7 @@ def mark(as_json: bool, state: Path | None, revision: str, verdict: str, because
         conclusion = api.mark(
             found,
             revision,
-            Verdict(verdict),
+            None if verdict == _MEASURED else Verdict(verdict),
             because[:1000],
             state=state_directory(state),
             emit=printer.emit,
@@ -53,6 +57,23 @@ def retest(as_json: bool, state: Path | None, revision: str, times: int, session
     try:
         conclusion = api.retest(
             found, revision, times, state=state_directory(state), emit=printer.emit, warn=printer.display.say
+        )
+    finally:
+        printer.close()
+    return ended(found, conclusion, printer)
+
+
+@click.command()
+@common
+@click.option("--on", multiple=True, metavar="NAME=VERDICT", help="What an outcome means from here on.")
+@click.option("--session", default=None, help="Which session.  [default: the newest]")
+def rejudge(as_json: bool, state: Path | None, on: Sequence[str], session: str | None) -> int:
+    """Read the kept consoles again under today's rules, and go on from what they say then."""
+    printer = Printer(as_json)
+    found = sessions.read(state_directory(state), session)
+    try:
+        conclusion = api.rejudge(
+            found, table(on), state=state_directory(state), emit=printer.emit, warn=printer.display.say
         )
     finally:
         printer.close()

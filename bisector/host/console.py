@@ -40,6 +40,8 @@ class Console:
 
     def __init__(self, child: _Child, sink: TextIO) -> None:
         self._child, self._sink = child, sink
+        # Where in the log, in bytes, its first word will stand.
+        self.begins = os.fstat(sink.fileno()).st_size
         self._blocks: list[str] = []
         # What `drain` took and `read` did not give yet; whether the child has closed its end.
         self._taken: list[str] = []

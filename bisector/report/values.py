@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bisector.endings import Conclusion
-from bisector.journal import Session
+from bisector.known import Session
 from bisector.model import Commit, Limits, Outcome, Purpose, Question, Seconds, Step, Verdict
 
 
@@ -90,7 +90,7 @@ def report(session: Session, *, held: bool, configuration: Sequence[str], reprod
         visits=tuple(_visit(step, session.question) for step in session.steps),
         limits=session.measured.limits if session.measured else None,
         measured_on=session.measured.boots if session.measured else 0,
-        on=started.settings.on,
+        on=session.on,
         versions=started.versions,
         caveat=started.caveat,
         configuration=tuple(configuration),

@@ -13,7 +13,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
-from bisector import journal, step, verdict
+from bisector import journal, known, step, verdict
 from bisector.endings import Conclusion
 from bisector.events import Recorded, Settings, Started
 from bisector.evidence import halving
@@ -192,7 +192,7 @@ class _Reads:
 class _Journal:
     """A journal without a disk."""
 
-    def __init__(self, session: journal.Session) -> None:
+    def __init__(self, session: known.Session) -> None:
         self.session = session
 
     def append(self, event: Recorded) -> Recorded:
@@ -220,7 +220,7 @@ def session(world: World, confidence: float) -> Conclusion:
         versions={},
         caveat="",
     )
-    book = _Journal(journal.Session(Path("/simulated"), started))
+    book = _Journal(known.Session(Path("/simulated"), started))
     bench = cast(step.Bench, SimpleNamespace(known={}, limits=UNMEASURED, table={}, warn=lambda _: None))
     steps = Steps(cast(journal.Journal, book), bench, lambda _: None, take=world.take)
     return Bisection(steps, _Reads(world), Searcher(world, steps)).proceed()
