@@ -193,7 +193,8 @@ class Told:
 
     def clock(self, _: int) -> float:
         self._late = True
-        return self.looks[self._turn][1]
+        # Once more when the guest has ended.
+        return self.looks[min(self._turn, len(self.looks) - 1)][1]
 
     def read(self, _: float) -> str:
         if self.guest_ended:
