@@ -27,16 +27,14 @@ def reread(session: Session, on: verdict.Table, warn: Callable[[str], None]) -> 
             gone += 1
             continue
         kept += 1
-        if _outcomes(now) != _outcomes(step.observation):
+        if otherwise := _otherwise(step.observation, now):
             observations[step.key] = now
-            warn(f"a boot of {step.commit.short} reads otherwise: {_told(step.observation, now)}")
+            warn(f"a boot of {step.commit.short} reads otherwise: {', '.join(otherwise)}")
     table = session.on | dict(on)
     warn(f"{kept} boots read again: {len(observations)} read otherwise" + (f"; {gone} were not read" if gone else ""))
-    return (
-        Reread(observations=observations, on=table, kept=kept, gone=gone)
-        if observations or table != session.on
-        else None
-    )
+    if not observations and table == session.on:
+        return None
+    return Reread(observations=observations, on=table, kept=kept, gone=gone)
 
 
 def judged(session: Session, question: Question) -> Rejudged:
@@ -62,11 +60,8 @@ def _now(step: Step, session: Session) -> Observation:
     return probe.read(transcripts.again(step.heard, session.directory / "logs"))
 
 
-def _outcomes(observation: Observation) -> dict[str, object]:
-    return {reading.scenario: reading.outcome for reading in observation.readings}
-
-
-def _told(before: Observation, now: Observation) -> str:
+def _otherwise(before: Observation, now: Observation) -> list[str]:
+    """Return each scenario that reads otherwise now, and how."""
     names = dict.fromkeys(reading.scenario for reading in (*before.readings, *now.readings))
     pairs = ((name, before.reading(name).outcome, now.reading(name).outcome) for name in names)
-    return ", ".join(f"{name} {old}, now {new}" for name, old, new in pairs if old != new)
+    return [f"{name} {old}, now {new}" for name, old, new in pairs if old != new]

@@ -20,7 +20,7 @@ from bisector.evidence.limits import FLOOR
 from bisector.host import console, monitor
 from bisector.model import Ending, Limits
 from bisector.watch import Watch
-from tests.frames import NONCE
+from tests.frames import NONCE, frame
 
 
 @dataclass
@@ -228,6 +228,15 @@ def test_what_is_said_after_the_clock_was_read_counts_from_the_next_look(
     told = Told(looks)
     seen = listen.Seen(Watch(replace(FLOOR, boot=1000.0), NONCE, monitor.GRAIN))
     assert listen.listened(told, seen, told, 0) is ending  # type: ignore[arg-type]
+
+
+def test_what_a_guest_needed_is_known_although_it_ends_between_two_looks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(listen, "LOOK", 1000.0)
+    told = Told([(frame(0, "begin version=1") + "\n", 3, "")])
+    seen = listen.Seen(Watch(FLOOR, NONCE, monitor.GRAIN))
+    assert listen.listened(told, seen, told, 0) is Ending.POWERED_OFF  # type: ignore[arg-type]
+    spans = seen.watch.spans()
+    assert (spans.boot, spans.total) == (4, 4)
 
 
 @dataclass

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -117,10 +117,19 @@ def _bisected(
         )
     finally:
         printer.close()
-    return session, conclusion, ended(session, conclusion, printer)
+    return session, conclusion, _ended(session, conclusion, printer)
 
 
-def ended(session: Session, conclusion: Conclusion, printer: Printer) -> int:
+def gone_on(call: Callable[..., Conclusion], session: Session, printer: Printer, state: Path, *words: object) -> int:
+    """Go on with a session by one of the api's calls, told these words, to the report; return the exit code."""
+    try:
+        conclusion = call(session, *words, state=state, emit=printer.emit, warn=printer.display.say)
+    finally:
+        printer.close()
+    return _ended(session, conclusion, printer)
+
+
+def _ended(session: Session, conclusion: Conclusion, printer: Printer) -> int:
     """Print the report, and keep it beside the journal: first what was found, then what may go wrong."""
     made = api.report(session)
     printer.say(f"\n{text(made)}")
@@ -141,13 +150,8 @@ def ended(session: Session, conclusion: Conclusion, printer: Printer) -> int:
 @click.argument("session", required=False)
 def resume(as_json: bool, state: Path | None, session: str | None) -> int:
     """Go on with a session that was stopped."""
-    printer = Printer(as_json)
-    found = sessions.to_resume(state_directory(state), session, printer.display.say)
-    try:
-        conclusion = api.resume(found, state=state_directory(state), emit=printer.emit, warn=printer.display.say)
-    finally:
-        printer.close()
-    return ended(found, conclusion, printer)
+    printer, place = Printer(as_json), state_directory(state)
+    return gone_on(api.resume, sessions.to_resume(place, session, printer.display.say), printer, place)
 
 
 @click.command()

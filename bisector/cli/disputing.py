@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from bisector import api, sessions
-from bisector.cli.bisecting import ended
+from bisector.cli.bisecting import gone_on
 from bisector.cli.options import common, state_directory, table
 from bisector.cli.printing import Printer
 from bisector.errors import UserError
@@ -28,21 +28,9 @@ def mark(as_json: bool, state: Path | None, revision: str, verdict: str, because
     """Say what a commit is, whatever its boots say, and go on from what is known; `measured` takes that back."""
     if not because.strip():
         raise UserError("--because is empty", "the report shows the reason: say it in a few words")
-    printer = Printer(as_json)
-    found = sessions.read(state_directory(state), session)
-    try:
-        conclusion = api.mark(
-            found,
-            revision,
-            None if verdict == _MEASURED else Verdict(verdict),
-            because[:1000],
-            state=state_directory(state),
-            emit=printer.emit,
-            warn=printer.display.say,
-        )
-    finally:
-        printer.close()
-    return ended(found, conclusion, printer)
+    place = state_directory(state)
+    said = None if verdict == _MEASURED else Verdict(verdict)
+    return gone_on(api.mark, sessions.read(place, session), Printer(as_json), place, revision, said, because[:1000])
 
 
 @click.command()
@@ -52,15 +40,8 @@ def mark(as_json: bool, state: Path | None, revision: str, verdict: str, because
 @click.option("--session", default=None, help="Which session.  [default: the newest]")
 def retest(as_json: bool, state: Path | None, revision: str, times: int, session: str | None) -> int:
     """Boot a commit of the range again, and go on from what is known then."""
-    printer = Printer(as_json)
-    found = sessions.read(state_directory(state), session)
-    try:
-        conclusion = api.retest(
-            found, revision, times, state=state_directory(state), emit=printer.emit, warn=printer.display.say
-        )
-    finally:
-        printer.close()
-    return ended(found, conclusion, printer)
+    place = state_directory(state)
+    return gone_on(api.retest, sessions.read(place, session), Printer(as_json), place, revision, times)
 
 
 @click.command()
@@ -69,12 +50,5 @@ def retest(as_json: bool, state: Path | None, revision: str, times: int, session
 @click.option("--session", default=None, help="Which session.  [default: the newest]")
 def rejudge(as_json: bool, state: Path | None, on: Sequence[str], session: str | None) -> int:
     """Read the kept consoles again under today's rules, and go on from what they say then."""
-    printer = Printer(as_json)
-    found = sessions.read(state_directory(state), session)
-    try:
-        conclusion = api.rejudge(
-            found, table(on), state=state_directory(state), emit=printer.emit, warn=printer.display.say
-        )
-    finally:
-        printer.close()
-    return ended(found, conclusion, printer)
+    place, meaning = state_directory(state), table(on)
+    return gone_on(api.rejudge, sessions.read(place, session), Printer(as_json), place, meaning)

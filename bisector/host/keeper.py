@@ -37,6 +37,7 @@ ASKED = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 WAKING = (*ASKED, signal.SIGCHLD)
 GET_KEYRING_ID, JOIN_SESSION_KEYRING, SESSION_KEYRING = 0, 1, -3
 PAGE, GIB = os.sysconf("SC_PAGE_SIZE"), 1 << 30
+SHARES_TOLD = os.path.exists("/proc/self/smaps_rollup")  # not by every kernel
 
 
 class Member:
@@ -74,14 +75,13 @@ def descendants() -> dict[int, Member]:
 
 
 def proportional(pid: int, otherwise: int) -> int:
-    """Return a process's share of memory, shared pages divided among their sharers; `otherwise` if it is not ours."""
+    """Return a process's share of memory, shared pages divided among their sharers; `otherwise` if none is told."""
     try:
         with open(f"/proc/{pid}/smaps_rollup", "rb") as stream:
             return sum(int(line.split()[1]) << 10 for line in stream if line.startswith(b"Pss:"))
-    except PermissionError:
-        return otherwise
-    except OSError:
-        return 0  # One that is ending has none: what it held when it was listed, others may share still.
+    except OSError as error:
+        # One that is ending has none: what it held when it was listed, others may share still.
+        return 0 if SHARES_TOLD and isinstance(error, (ProcessLookupError, FileNotFoundError)) else otherwise
 
 
 def written(directory: str, enough: int) -> int:
