@@ -10,7 +10,7 @@ from bisector import __version__, disputes, journal, opening, rejudging, reprodu
 from bisector.build import CONFIG_BYTES, TINY
 from bisector.endings import Conclusion
 from bisector.errors import BisectorError, HostError, Interrupted, UserError
-from bisector.events import Concluded, Event, Resumed, Settings, Started, Stopped
+from bisector.events import Concluded, Event, Resumed, Started, Stopped
 from bisector.host import files, stopping
 from bisector.host.repository import Repository
 from bisector.journal import Journal
@@ -20,6 +20,7 @@ from bisector.model import Commit, Purpose, Step, Verdict
 from bisector.report import values
 from bisector.searching import GitSearch
 from bisector.session import Bisection
+from bisector.settings import Settings
 from bisector.steps import Steps
 
 Emit = Callable[[Event], None]

@@ -22,6 +22,7 @@ from bisector.errors import HostError
 from bisector.host import disk, elf, process, sandbox
 from bisector.model import BrokenBuild, Commit, Kernel
 from bisector.recipe import Recipe
+from bisector.reuse import parts
 
 # Our own copy of tinyconfig's result, to tell what the fragments changed. It lies beside the objects, where no
 # Makefile has business. Not `tiny.config`: that is the name of a make target which tinyconfig calls.
@@ -37,7 +38,6 @@ LACKING, VANISHED = "make succeeded, but there is no ", " vanished (needed: "
 LOG_BYTES, LINE = 2 << 20, 500
 # One object, as kbuild says it: "  CC      kernel/fork.o".
 _OBJECT = re.compile(r"\s{2}(?:CC|AS|LD|AR|HOSTCC|OBJCOPY)\s+(?:\[M\]\s+)?\S+")
-
 
 # What is read of a build's files by us, outside of its walls, and the most bytes that each may have.
 _READ = {".config": CONFIG_BYTES, "System.map": 64 << 20, "vmlinux": 2 << 30}
@@ -151,7 +151,7 @@ def kernel(
     failed = attempt(recipe)
     if failed is not None:
         failed = _settled(failed, functools.partial(attempt, recipe.with_jobs(1)), objects, log)
-    return failed or _kept(recipe, commit, objects, into, clean)
+    return failed or _kept(recipe, commit, tree, objects, into, clean)
 
 
 class _Again(Protocol):
@@ -220,7 +220,7 @@ def _require_no_skew(objects: Path, tree: Path, log: Path, begin: int) -> None:
         )
 
 
-def _kept(recipe: Recipe, commit: Commit, objects: Path, into: Path, clean: bool) -> Kernel:
+def _kept(recipe: Recipe, commit: Commit, tree: Path, objects: Path, into: Path, clean: bool) -> Kernel:
     """Copy what make left to the session: the next build overwrites it."""
     image = objects / recipe.architecture.image_path
     build_id = elf.build_id(objects / "vmlinux")
@@ -235,7 +235,7 @@ def _kept(recipe: Recipe, commit: Commit, objects: Path, into: Path, clean: bool
     )
     made = (image, objects / "System.map", objects / ".config", objects.with_name(TINY))
     sources = [path for path in made if path.exists()]
-    keeping.keep(kernel, sources, clean=clean)
+    keeping.keep(kernel, sources, clean=clean, parts=parts.of(tree, objects))
     return kernel
 
 

@@ -15,7 +15,9 @@ from bisector.errors import Interrupted
 from bisector.events import (
     Asked,
     Concluded,
+    Distrusted,
     Event,
+    Inherited,
     Marked,
     Measured,
     Progress,
@@ -88,6 +90,11 @@ class Display:
                 self.say(said)
             case Unmarked():
                 self.say(f"{event.commit.short} is what its boots say again: {event.because}")
+            case Inherited():
+                said = f"none of the {event.differing} files in which they differ took part in the build"
+                self.say(f"the same kernel: {event.commit.short} counts as {event.source.short} does: {said}")
+            case Distrusted():
+                self.say(f"what was inherited is not believed any more: {event.because}")
             case Reread() if event.observations:
                 self.say(f"going on with {len(event.observations)} of {event.kept} boots that read otherwise now")
             case Reread():

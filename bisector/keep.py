@@ -16,11 +16,14 @@ from typing import Any
 
 from bisector.host import disk
 from bisector.model import Kernel
+from bisector.reuse.parts import Parts
 
 MANIFEST, SHAPE = "manifest.json", 1
+# Which of the commit's files took part in the build. Not in the manifest: an incremental build has more of them.
+PARTS = "parts.json"
 
 
-def keep(kernel: Kernel, sources: Sequence[Path], *, clean: bool) -> None:
+def keep(kernel: Kernel, sources: Sequence[Path], *, clean: bool, parts: Parts | None = None) -> None:
     """Copy the files to where `kernel` says that they are, with a manifest. Raises HostError.
 
     `clean`: built from nothing, for the certification. The same kernel is kept already then, bit for bit, and
@@ -41,9 +44,11 @@ def keep(kernel: Kernel, sources: Sequence[Path], *, clean: bool) -> None:
         manifest = json.dumps(made, indent=1).encode() + b"\n"
         before = _manifest(into)
         if before is not None and before["files"] == files and _whole(into, before):
+            _note(into, parts)
             disk.write(into / MANIFEST, manifest)
             disk.remove(part)
             return
+        _note(part, parts)
         disk.write(part / MANIFEST, manifest)
         disk.discard(into)
         part.rename(into)
@@ -61,9 +66,24 @@ def kept(into: Path, commit_id: str, *, clean: bool = False) -> Kernel | None:
     return Kernel(**made["kernel"]) if _whole(into, made) else None
 
 
+def _note(into: Path, parts: Parts | None) -> None:
+    if parts is None:
+        disk.remove(into / PARTS)
+    else:
+        disk.write(into / PARTS, parts.encoded())
+
+
+def took_part(kernel: Kernel) -> Parts | None:
+    """Return what took part in the build of a kernel that is kept, None if that is not known."""
+    try:
+        return Parts.decoded(Path(kernel.image).with_name(PARTS).read_bytes())
+    except (OSError, ValueError):
+        return None
+
+
 def sweep(home: Path) -> None:
     """Remove what a killed session left unfinished."""
-    for path in [*home.glob("*.part"), *home.glob("*.gone"), *home.glob(f"*/{MANIFEST}.part")]:
+    for path in [*home.glob("*.part"), *home.glob("*.gone"), *home.glob("*/*.json.part")]:
         disk.remove(path)
 
 

@@ -9,6 +9,8 @@ from bisector.endings import Conclusion
 from bisector.events import (
     Asked,
     Concluded,
+    Distrusted,
+    Inherited,
     Marked,
     Measured,
     Recorded,
@@ -29,6 +31,7 @@ class Session:
     """All that a journal says. `spoiled`: the numbers of lines that are none of ours (a torn last line).
 
     `reread`: the last of them; not `rejudged`: the steps' verdicts are not yet those that follow from it.
+    `inherited`: commits that make the kernel of another one, which was tested; not `inheriting`: none may any more.
     """
 
     directory: Path
@@ -40,6 +43,8 @@ class Session:
     marks: dict[str, Marked] = field(default_factory=dict)
     reread: Reread | None = None
     rejudged: bool = True
+    inherited: dict[str, Inherited] = field(default_factory=dict)
+    inheriting: bool = True
     conclusion: Conclusion | None = None
     stopped: Stopped | None = None
     last: str = ""
@@ -79,6 +84,10 @@ class Session:
             case Unmarked():
                 self.marks.pop(event.commit.id, None)
                 self.conclusion = None
+            case Inherited():
+                self.inherited[event.commit.id] = event
+            case Distrusted():
+                self.inherited, self.inheriting = {}, False
             case Reread():
                 self.reread, self.rejudged = event, False
                 self.steps = [_with(step, observation=event.observations.get(step.key)) for step in self.steps]

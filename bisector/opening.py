@@ -20,7 +20,6 @@ from bisector import checkout, kconfig
 from bisector.arches import architecture
 from bisector.boot import Machine
 from bisector.errors import HostError, UserError
-from bisector.events import Settings
 from bisector.evidence import limits
 from bisector.guest import compile as guest
 from bisector.guest import initramfs
@@ -28,6 +27,7 @@ from bisector.host import disk, files, process, sandbox
 from bisector.host.repository import Repository
 from bisector.model import Commit
 from bisector.recipe import Recipe
+from bisector.settings import Settings
 from bisector.step import Bench
 
 FRAGMENTS = ("base.config", "arm64.config", "sigtrap.config")

@@ -31,7 +31,7 @@ class Readings:
         """Return the counts of every commit that tells something of the range, its lower bounds' among them."""
         seen = self.steps.tallies(self.question)
         for commit in self.others:
-            seen[commit] = Tally(0, sum(taken.observation is not None for taken in self.steps.of(commit)))
+            seen[commit] = Tally(0, sum(taken.observation is not None for taken in self.steps.of_kernel(commit)))
         for commit in self.steps.marked():
             # A person's word stands in place of its boots.
             seen.pop(commit, None)
@@ -49,7 +49,7 @@ class Readings:
     def measured_otherwise(self, commit: str) -> Outcome | None:
         """Return the one outcome that all boots of a commit showed, if it is measured and neither old nor new."""
         scenario, seen = self.question.scenario, set[Outcome | None]()
-        for taken in self.steps.of(commit):
+        for taken in self.steps.of_kernel(commit):
             shown = taken.observation
             whole = shown is not None and not verdict.not_reached(shown, scenario)
             seen.add(shown.reading(scenario).outcome if shown is not None and whole else None)

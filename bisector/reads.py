@@ -34,6 +34,9 @@ class Searches(Protocol):
     def keep(self, olds: Sequence[str], within: Range, verdicts: Mapping[str, Verdict]) -> None:
         """Let git hold verdicts that it did not ask for."""
 
+    def cannot_differ(self, one: Commit, other: Commit) -> bool:
+        """Tell whether the two make the same kernel, by the files that took part in their builds."""
+
     def merged(self, one: Commit, other: Commit) -> Commit | None:
         """Return a commit of ours that merges the two; None if git cannot do it alone."""
 

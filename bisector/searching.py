@@ -6,11 +6,12 @@ from collections.abc import Mapping, Sequence
 
 from bisector import step
 from bisector.errors import HostError, UserError
-from bisector.events import Searching
+from bisector.events import Inherited, Searching
 from bisector.evidence.graph import Range
 from bisector.host.repository import Repository
 from bisector.host.worktree import Worktree
 from bisector.model import Commit, Purpose, Question, Verdict
+from bisector.reuse.kin import Kernels
 from bisector.search import gitrun
 from bisector.steps import Steps
 
@@ -22,6 +23,7 @@ class GitSearch:
         self.steps = steps
         self.repository = repository
         self.bench = steps.bench
+        self.kernels = Kernels(self.bench.known, repository.changes, self.bench.recipe.architecture.name)
 
     def candidates(self, question: Question, olds: tuple[str, ...], within: Range) -> list[str]:
         """Let git search; return the commits that are left, newest first: one, or those that untestable ones hide."""
@@ -46,6 +48,10 @@ class GitSearch:
             if commit != new and not any(_contradict(within, commit, found, *other) for other in kept.items()):
                 tree.mark(commit, found)
                 kept[commit] = found
+
+    def cannot_differ(self, one: Commit, other: Commit) -> bool:
+        """Tell whether the two make the same kernel, by the files that took part in their builds."""
+        return self.kernels.cannot_differ(one.id, other.id)
 
     def merged(self, one: Commit, other: Commit) -> Commit | None:
         """Return a commit of ours that merges the two; None if git cannot do it alone."""
@@ -100,12 +106,51 @@ class GitSearch:
                 )
             if commit not in said and not any(_contradict(within, commit, found, *other) for other in said.items()):
                 marks[commit] = found
-        return marks
+        return marks | self._inherited(within, marks)
+
+    def _inherited(self, within: Range, marks: Mapping[str, Verdict]) -> dict[str, Verdict]:
+        """Return what commits are that make another one's kernel, where that contradicts nothing else."""
+        found: dict[str, Verdict] = {}
+        sources = self._sources()
+        for commit, kin in self.steps.session.inherited.items():
+            told = sources.get(kin.source.id)
+            if told is None or commit not in within or commit in marks:
+                continue
+            if not any(_contradict(within, commit, told, *other) for other in marks.items()):
+                found[commit] = told
+        return found
+
+    def _sources(self) -> dict[str, Verdict]:
+        """Return the commits whose kernels were booted, and what all their boots say."""
+        question = self.steps.session.question
+        assert question is not None
+        found: dict[str, Verdict] = {}
+        for commit in self.steps.tested_commits():
+            said = {self.steps.said(one, question) for one in self.steps.of(commit) if one.observation is not None}
+            if len(said) == 1 and (only := said.pop()) is not None:
+                found[commit] = only
+        return found
+
+    def _inherits(self, commit: Commit) -> Verdict | None:
+        """Find the commits that make the same kernel as this one; return what they are, None if there is no such."""
+        if not self.steps.session.inheriting:
+            return None
+        sources = self._sources()
+        same = {one: number for one in sources if (number := self.kernels.differing(one, commit.id)) is not None}
+        if len({sources[one] for one in same}) != 1:
+            # None; or such as cannot all be right.
+            return None
+        nearest = min(same, key=same.__getitem__)
+        self.steps.record(Inherited(commit=commit, source=self.repository.read(nearest), differing=same[nearest]))
+        return sources[nearest]
 
     def _answer(self, commit_id: str, question: Question, olds: Sequence[str]) -> Verdict:
         """Test the commit that git's child asks for."""
+        commit = self.repository.commit(commit_id)
+        if (found := self._inherits(commit)) is not None:
+            return found
         left = len(self._open(self.bench.workspace.git, olds))
-        taken = self.steps.take(self.repository.commit(commit_id), Purpose.SEARCH, question, left)
+        taken = self.steps.take(commit, Purpose.SEARCH, question, left)
         assert taken.verdict is not None
         return taken.verdict
 

@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from bisector import asking, certifying, pairing, rejudging, reverting, weighing
 from bisector.endings import Candidate, Conclusion, Kind
-from bisector.events import Concluded
+from bisector.events import Concluded, Distrusted
 from bisector.evidence import confirm, odds
 from bisector.evidence.graph import Range
 from bisector.evidence.posterior import Posterior
@@ -58,13 +58,21 @@ class Bisection:
         readings = Readings(self.steps, question, within, within)
         made: Conclusion | None = None
         if not self._unsteady(question):
-            made = self._certified(readings, self.git.candidates(question, olds, within), weighed=False)
+            made = self._halved(readings, olds)
+            if made.kind in _OPEN and self.session.inherited:
+                # Of what stands against this answer some was only inferred.
+                self.steps.record(Distrusted(because=made.because))
+                made = self._halved(readings, olds)
         if made is None or (made.kind in _OPEN and readings.mixed()):
             made = self._weighed(readings, olds)
         if made.culprit is None:
             return made
         pair = pairing.paired(readings, self.repository, self.git, made.culprit)
         return replace(made, pair=pair, reverted=reverting.reverted(readings, self.git, made.culprit))
+
+    def _halved(self, readings: Readings, olds: tuple[str, ...]) -> Conclusion:
+        """Let git search, one boot a commit, and certify what it ends at."""
+        return self._certified(readings, self.git.candidates(readings.question, olds, readings.whole), weighed=False)
 
     def _unsteady(self, question: Question) -> bool:
         """Tell whether an end, or what a person had booted again, reads now so, now so."""
@@ -102,12 +110,17 @@ class Bisection:
             return made
         edge = certifying.Edge(readings, first, olds, weighed, self.risk / 2)
         if others:
-            taken = self.session.steps
-            reasons = {one.commit.id: one.because for one in taken if one.verdict is Verdict.UNTESTABLE}
+            reasons = {one.id: self._why_untestable(one) for one in others}
             reasons |= {commit: f"a person said so: {mark.because}" for commit, mark in self.session.marks.items()}
             made = confirm.among(first, {one: reasons[one.id] for one in others}, olds, edge.fresh())
             return _numbered(readings, made)
         return self._sure(readings, edge, files)
+
+    def _why_untestable(self, commit: Commit) -> str:
+        said = [one.because for one in self.steps.of_kernel(commit.id) if one.verdict is Verdict.UNTESTABLE]
+        kin = self.session.inherited.get(commit.id)
+        same = f"the same kernel as {kin.source.short}: " if kin and not self.steps.of(commit.id) else ""
+        return same + (said[-1] if said else "")
 
     def _after_another(
         self, readings: Readings, first: Commit, others: Sequence[Commit], files: tuple[str, ...], *, weighed: bool
@@ -127,7 +140,9 @@ class Bisection:
     def _sure(self, readings: Readings, edge: certifying.Edge, files: tuple[str, ...]) -> Conclusion:
         """Certify, and boot the edge on until all boots together are as sure as was asked."""
         for _ in range(BEYOND):
-            made = _numbered(readings, confirm.conclude(edge.culprit, edge.olds, edge.fresh(), files))
+            fresh = edge.fresh()
+            said = confirm.conclude(edge.culprit, edge.olds, fresh, files, self.git.cannot_differ)
+            made = _numbered(readings, said)
             if made.kind is not Kind.FOUND or (made.odds and made.odds.culprit >= self.steps.settings.confidence):
                 return made
             edge.once_more()

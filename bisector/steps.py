@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from bisector import progress, step, verdict
-from bisector.events import Asked, Concluded, Event, Judged, Marked, Measured, Searching, Tested, Unmarked
+from bisector.events import Event, Judged, Recorded, Tested
 from bisector.evidence.rates import Tally
 from bisector.host import stopping
 from bisector.journal import Journal
@@ -48,6 +48,11 @@ class Steps:
         """Return the steps of a commit, whatever they were taken for, in order."""
         return self._of.get(commit, [])
 
+    def of_kernel(self, commit: str) -> list[Step]:
+        """Return the steps of a commit, or of the one whose kernel it was found to make."""
+        kin = self.session.inherited.get(commit)
+        return self.of(commit) or (self.of(kin.source.id) if kin else [])
+
     def tested_commits(self) -> list[str]:
         """Return the ids of all commits with a step, the first first."""
         return list(self._of)
@@ -66,19 +71,24 @@ class Steps:
         return done()
 
     def tallies(self, question: Question) -> dict[str, Tally]:
-        """Return the readings of every commit of the history, whatever it was booted for."""
+        """Return the readings of every commit of the history, whatever it was booted for.
 
-        def said(taken: Step) -> Verdict | None:
-            if taken.verdict is None and taken.observation is not None:
-                # An end, booted before there was a question.
-                return verdict.judge(taken.observation, question, self.bench.table)[0]
-            return taken.verdict
-
-        return {
-            commit: Tally.of(map(said, steps))
+        One that makes another one's kernel counts as one boot of that.
+        """
+        seen = {
+            commit: Tally.of(self.said(taken, question) for taken in steps)
             for commit, steps in self._of.items()
             if steps[0].purpose not in _OF_OURS
         }
+        for commit in self.session.inherited.keys() - seen.keys():
+            seen[commit] = Tally.of(self.said(taken, question) for taken in self.of_kernel(commit)[:1])
+        return seen
+
+    def said(self, taken: Step, question: Question) -> Verdict | None:
+        """Return what a step says to the question, also an end's, which was booted before there was one."""
+        if taken.verdict is None and taken.observation is not None:
+            return verdict.judge(taken.observation, question, self.bench.table)[0]
+        return taken.verdict
 
     def take(
         self,
@@ -95,7 +105,7 @@ class Steps:
         self.record(Tested(step=taken))
         return taken
 
-    def record(self, event: Tested | Measured | Asked | Searching | Marked | Unmarked | Judged | Concluded) -> None:
+    def record(self, event: Recorded) -> None:
         """Put an event into the journal, and tell it."""
         # asyncio, below QEMU's monitor, keeps what is raised in its callbacks to itself.
         stopping.insist()

@@ -21,13 +21,14 @@ from kernel_history import History, make
 
 from bisector import api, boot, opening, probe, sessions, verdict
 from bisector.arches import architecture
-from bisector.events import Event, Searching, Settings, Tested
+from bisector.events import Event, Searching, Tested
 from bisector.evidence.limits import UNMEASURED
 from bisector.guest import compile as guest
 from bisector.guest import initramfs
 from bisector.host import sandbox
 from bisector.known import Session
 from bisector.model import Kernel, Outcome, Purpose, Question, Step
+from bisector.settings import Settings
 
 PAIRS, HANGS = 15, 5
 SOURCE = Path("/usr/src/linux-source-6.12.tar.xz")

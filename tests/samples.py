@@ -8,6 +8,8 @@ from bisector.endings import Candidate, Conclusion, Kind, Odds, Rate, Revert
 from bisector.events import (
     Asked,
     Concluded,
+    Distrusted,
+    Inherited,
     Marked,
     Measured,
     Progress,
@@ -16,7 +18,6 @@ from bisector.events import (
     Reread,
     Resumed,
     Searching,
-    Settings,
     Started,
     Stopped,
     Tested,
@@ -37,6 +38,7 @@ from bisector.model import (
     Step,
     Verdict,
 )
+from bisector.settings import Settings
 
 DATE = "2024-01-02T03:04:05+01:00"
 STUCK, OK = Outcome("STUCK"), Outcome("OK", "ss=1 again=1/1")
@@ -141,6 +143,9 @@ AFTER_THE_START: tuple[Recorded, ...] = (
     Tested(step=step(CULPRIT, Purpose.SEARCH, Verdict.NEW, OK)),
     Tested(step=step(PARENT, Purpose.PARENT, Verdict.OLD, STUCK)),
     Marked(commit=PARENT, verdict=Verdict.OLD, because="seen by hand"),
+    Inherited(commit=commit("4"), source=PARENT, differing=2),
+    Distrusted(because="the culprit was new in the search, and is now old 3 of 3"),
+    Inherited(commit=commit("6"), source=CULPRIT, differing=1),
     Unmarked(commit=CULPRIT, because="it was another"),
     Reread(observations={}, on={"hung": Verdict.OLD}, kept=3, gone=1),
     ASKED,

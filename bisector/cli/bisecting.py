@@ -24,6 +24,7 @@ from bisector.report.sections import headline
 from bisector.report.text import text
 from bisector.scenarios import BY_NAME, SCENARIOS
 from bisector.sessions import LAST_REPORT
+from bisector.settings import Settings
 
 
 @click.command()
@@ -87,7 +88,7 @@ def start(
     return max(code, _every_change(session, chosen, as_json, state_directory(state))) if every_change else code
 
 
-def _every_change(session: Session, chosen: events.Settings, as_json: bool, state: Path) -> int:
+def _every_change(session: Session, chosen: Settings, as_json: bool, state: Path) -> int:
     """Search every interval that a finished session leaves, and those that these leave; list what was found."""
     found, left, code = [changes.change(session)], changes.intervals(session), 0
     while left:
@@ -108,7 +109,7 @@ def _every_change(session: Session, chosen: events.Settings, as_json: bool, stat
 
 
 def _bisected(
-    chosen: events.Settings, old: str, new: str, as_json: bool, state: Path, new_session: bool
+    chosen: Settings, old: str, new: str, as_json: bool, state: Path, new_session: bool
 ) -> tuple[Session, Conclusion, int]:
     printer = Printer(as_json)
     try:

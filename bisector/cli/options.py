@@ -16,10 +16,10 @@ import platformdirs
 from bisector import config, opening
 from bisector.arches import architecture
 from bisector.errors import UserError
-from bisector.events import PLAIN, Settings
 from bisector.evidence import limits
 from bisector.host import sandbox
 from bisector.model import Limits, Outcome, Verdict
+from bisector.settings import PLAIN, Settings
 from bisector.verdict import NAMES
 
 F = TypeVar("F", bound=Callable[..., Any])

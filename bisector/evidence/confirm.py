@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from bisector.endings import Candidate, Conclusion, Kind
@@ -18,11 +18,16 @@ class Fresh:
 
 
 def conclude(
-    culprit: Commit, parents: Sequence[Commit], fresh: Mapping[str, Fresh], files: tuple[str, ...]
+    culprit: Commit,
+    parents: Sequence[Commit],
+    fresh: Mapping[str, Fresh],
+    files: tuple[str, ...],
+    alike: Callable[[Commit, Commit], bool] = lambda _one, _other: False,
 ) -> Conclusion:
     """Return FOUND if the culprit's fresh boots are new and those of every parent old.
 
-    `fresh`: the confirming boots by commit id: the culprit's and, if those are new, every parent's.
+    `fresh`: the confirming boots by commit id: the culprit's and, if those are new, every parent's. `alike`: tells
+    whether two commits differ in nothing that took part in their builds.
     """
     if not parents:
         return _not_sure(culprit, "it has no parent to compare it with")
@@ -39,6 +44,9 @@ def conclude(
     for parent in parents:
         if _build_id(fresh[parent.id].steps) == _build_id(fresh[culprit.id].steps):
             return _contradiction(culprit, f"its parent {parent.short} makes the very same kernel")
+        if alike(parent, culprit):
+            why = f"none of the files in which it differs from its parent {parent.short} took part in either build"
+            return _contradiction(culprit, f"{why}: the kernels differ by something else")
     told = "; ".join(f"parent {parent.short}: {counts(fresh[parent.id].steps)}" for parent in parents)
     because = f"fresh boots: {counts(fresh[culprit.id].steps)}; {told}"
     return Conclusion(Kind.FOUND, because, culprit=culprit, files=files)

@@ -207,6 +207,17 @@ class Repository:
         more = len(names) - FILES
         return (*names[:FILES], *([f"and {more} more"] if more > 0 else []))
 
+    def changes(self, one: str, other: str) -> dict[str, bool]:
+        """Return the paths in which two commits differ.
+
+        And of each whether it is in one of them only, or another kind of file. Takes 0.1 to 0.3 s on a kernel.
+        """
+        with failing_as_ours():
+            shown = self._git("diff-tree", "-r", "-z", "--raw", "--no-renames", one, other)
+        words = shown.split("\0")
+        # ":100644 100755 <id> <id> M", and the path.
+        return {path: not told.endswith("M") for told, path in zip(words[::2], words[1::2], strict=False)}
+
     # -- for those that borrow from it -----------------------------------------------------------------
 
     def objects(self) -> Path:

@@ -62,8 +62,8 @@ def headline(report: Report) -> str:
 def sections(report: Report) -> tuple[Section, ...]:
     """Return the report's sections in reading order, without empty ones."""
     found = [_answer(report), _culprit(report), _candidates(report), _odds(report), _behaviour(report)]
-    found += [_marks(report), _visits(report), _untestable(report), _rules(report), _reproduce(report)]
-    found += [_configuration(report), _programs(report)]
+    found += [_marks(report), _visits(report), _inherited(report), _untestable(report), _rules(report)]
+    found += [_reproduce(report), _configuration(report), _programs(report)]
     return tuple(section for section in found if section is not None)
 
 
@@ -186,6 +186,15 @@ def _visits(report: Report) -> Section | None:
         rows.append((commit.short, purpose.value, said, *_parts(parts), _seen(visits)))
     head = ("commit", "purpose", "verdict", "checkout", "build", "boot", "probe", "seen")
     return Section("Commits visited", paragraphs=("Times in seconds.",), table=Table(head, "<<<>>>><", tuple(rows)))
+
+
+def _inherited(report: Report) -> Section | None:
+    if not report.inherited:
+        return None
+    rows = tuple((one.short, source.short, f"{number}", one.subject) for one, source, number in report.inherited)
+    said = "Not built: nothing in which they differ from a tested commit took part in its build."
+    head = ("commit", "kernel of", "files that differ", "subject")
+    return Section("Commits with the kernel of another", paragraphs=(said,), table=Table(head, "<<><", rows))
 
 
 def _seen(visits: Sequence[Visit]) -> str:

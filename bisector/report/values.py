@@ -36,10 +36,11 @@ class Report:
     """A session's whole answer. `state`: running, stopped or finished.
 
     `after` and `before`: the behaviour at the culprit and at its parents, of the confirming boots; at the
-    two ends where there is no culprit. `marks`: what a person said of commits, and why. `limits`: of the search's
-    boots, from `measured_on` boots of the ends. `on`: what outcomes mean by their names. `configuration`: the lines
-    in which the kernel's .config differs from tinyconfig's. `reproduce`: what a person types to repeat the decisive
-    boots.
+    two ends where there is no culprit. `marks`: what a person said of commits, and why. `inherited`: commits that
+    were not built, each with the one whose kernel it makes, and in how many files they differ. `limits`: of the
+    search's boots, from `measured_on` boots of the ends. `on`: what outcomes mean by their names. `configuration`:
+    the lines in which the kernel's .config differs from tinyconfig's. `reproduce`: what a person types to repeat the
+    decisive boots.
     """
 
     session: str
@@ -55,6 +56,7 @@ class Report:
     before: tuple[Behaviour, ...]
     after: Behaviour | None
     visits: tuple[Visit, ...]
+    inherited: tuple[tuple[Commit, Commit, int], ...]
     marks: tuple[tuple[Commit, Verdict, str], ...]
     limits: Limits | None
     measured_on: int
@@ -88,6 +90,7 @@ def report(session: Session, *, held: bool, configuration: Sequence[str], reprod
         after=after,
         marks=tuple((one.commit, one.verdict, one.because) for one in session.marks.values()),
         visits=tuple(_visit(step, session.question) for step in session.steps),
+        inherited=tuple((one.commit, one.source, one.differing) for one in session.inherited.values()),
         limits=session.measured.limits if session.measured else None,
         measured_on=session.measured.boots if session.measured else 0,
         on=session.on,

@@ -15,7 +15,7 @@ from typing import Any, cast
 
 from bisector import journal, known, step, verdict
 from bisector.endings import Conclusion
-from bisector.events import Recorded, Settings, Started
+from bisector.events import Recorded, Started
 from bisector.evidence import halving
 from bisector.evidence.graph import Range
 from bisector.evidence.limits import UNMEASURED
@@ -33,6 +33,7 @@ from bisector.model import (
     Verdict,
 )
 from bisector.session import Bisection
+from bisector.settings import Settings
 from bisector.steps import Steps
 
 DATE = "2024-01-01T00:00:00Z"
@@ -170,6 +171,10 @@ class Searcher:
 
     def keep(self, *_: object) -> None:
         """Nothing is kept."""
+
+    def cannot_differ(self, _one: Commit, _other: Commit) -> bool:
+        """Every commit makes a kernel of its own."""
+        return False
 
     def merged(self, _one: Commit, _other: Commit) -> None:
         """No merge can be made."""

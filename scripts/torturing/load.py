@@ -16,10 +16,10 @@ from bisector import opening, step
 from bisector.cli.bisecting import test
 from bisector.cli.options import settings
 from bisector.errors import HostError
-from bisector.events import Settings
 from bisector.evidence import limits
 from bisector.host.repository import Repository
 from bisector.model import Commit, Purpose, Step
+from bisector.settings import Settings
 from tests.minitree import Edits, MiniTree
 from torturing.campaign import Campaign
 

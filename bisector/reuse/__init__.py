@@ -1,0 +1,1 @@
+"""Which commits cannot differ, and which kernels are there already?"""

@@ -1,0 +1,89 @@
+"""Does a commit count as another one whose kernel it makes, and what if that was wrong?"""
+
+from __future__ import annotations
+
+from tests.conftest import ONCE, Bisector, Ran
+from tests.minitree import Edits, MiniTree
+
+OK: Edits = {"hits": {"exec-sigtrap": "OK"}}
+TEXT: Edits = {"neutral": "document"}
+# A list that make reads by itself, in a place that it never goes down into: no record tells of it.
+UNRECORDED = "data/outcome.txt"
+
+
+def inherited(ran: Ran) -> dict[str, str]:
+    """Whose kernel a commit was said to make."""
+    return {one["commit"]["id"]: one["source"]["id"] for one in ran.lines if one.get("event") == "inherited"}
+
+
+def test_a_commit_that_changes_nothing_of_the_kernel_costs_nothing(tree: MiniTree, bisector: Bisector) -> None:
+    edits = {at: OK if at == 40 else TEXT for at in range(64)}
+    ids = tree.story(64, 40, edits=edits)
+    ran = bisector.start(tree.path, tree.base, ids[-1])
+    assert (ran.code, ran.culprit) == (0, ids[40])
+    # Both ends are built, the edge from nothing, and the new end without the change; all else was known.
+    assert ran.tested("search") == []
+    found = inherited(ran)
+    assert found == {commit: tree.base if ids.index(commit) < 40 else ids[-1] for commit in found}
+    assert {ids[39], ids[40]} <= found.keys()
+    assert ran.conclusion["odds"]["culprit"] > 0.99
+    [line] = [one for one in ran.lines if one.get("event") == "inherited" and one["commit"]["id"] == ids[39]]
+    assert line["differing"] == 40
+
+
+def test_what_is_between_is_built_once(tree: MiniTree, bisector: Bisector) -> None:
+    edits: dict[int, Edits] = dict.fromkeys(range(32), TEXT) | {9: {"neutral": "string"}, 20: OK}
+    ids = tree.story(32, 20, edits=edits)
+    ran = bisector.start(tree.path, tree.base, ids[-1], *ONCE)
+    assert (ran.code, ran.culprit) == (0, ids[20])
+    assert len(ran.tested("search")) == 1
+
+
+def test_a_session_that_goes_on_still_knows_whose_kernels_they_are(tree: MiniTree, bisector: Bisector) -> None:
+    edits = {at: OK if at == 12 else TEXT for at in range(20)}
+    ids = tree.story(20, 12, edits=edits)
+    ran = bisector.start(tree.path, tree.base, ids[-1], *ONCE)
+    assert (ran.code, ran.culprit) == (0, ids[12])
+    again = bisector("retest", "--json", ids[11], "-n", "1")
+    assert (again.code, again.culprit, inherited(again)) == (0, ids[12], {})
+    told = bisector("report").out
+    assert "Commits with the kernel of another" in told
+
+
+def test_a_set_gives_the_reason_of_the_kernel_that_was_booted(tree: MiniTree, bisector: Bisector) -> None:
+    other: Edits = {"hits": {"exec-sigtrap": "DUP"}, "mode": "PANIC_BOOT"}
+    edits: dict[int, Edits] = dict.fromkeys(range(12), TEXT) | {5: other, 8: OK | {"mode": "NORMAL"}}
+    ids = tree.story(12, 8, edits=edits)
+    ran = bisector.start(tree.path, tree.base, ids[-1], *ONCE)
+    assert (ran.code, set(ran.candidates)) == (10, set(ids[5:9])), ran.err
+    assert any(why.startswith("the same kernel as ") and "PANIC" in why for why in ran.candidates.values())
+    assert all(ran.candidates.values())
+
+
+def unrecorded(tree: MiniTree) -> dict[str, str | None]:
+    """Make the kernel's behaviour hang on a list that leaves no record."""
+    files = tree.files(tree.base)
+    flags = "-DLISTED=$(shell cat $(srctree)/" + UNRECORDED + ")"
+    makefile = files["Makefile"].replace("-I$(srctree)/include", f"-I$(srctree)/include {flags}", 1)
+    header = files["behaviour.h"].replace('"exec-sigtrap", STUCK', '"exec-sigtrap", LISTED')
+    assert makefile != files["Makefile"]
+    assert header != files["behaviour.h"]
+    return {"Makefile": makefile, "behaviour.h": header, UNRECORDED: "STUCK\n"}
+
+
+def test_a_file_without_a_record_is_found_out_and_no_answer_comes_of_it(tree: MiniTree, bisector: Bisector) -> None:
+    first = tree.commit("mini: a list", files=unrecorded(tree))
+    edits: dict[int, Edits] = dict.fromkeys(range(16), TEXT) | {
+        5: {"files": {UNRECORDED: "OK\n"}},
+        # What tells both ends apart by a record, and has nothing to do with it.
+        11: {"neutral": "string"},
+    }
+    ids = tree.story(16, 5, edits=edits)
+    ran = bisector.start(tree.path, first, ids[-1], *ONCE)
+    # Everything up to 10 seemed to make the old end's kernel; then every commit was built, and the right one found.
+    # That it differs from its parent in nothing that took part is a contradiction all the same.
+    assert (ran.code, ran.culprit) == (15, None), ran.err
+    [doubt] = [one for one in ran.lines if one.get("event") == "distrusted"]
+    assert "very same kernel" in doubt["because"] or "is new as well" in doubt["because"]
+    assert set(ran.candidates) == {ids[5]}
+    assert "took part in either build" in ran.conclusion["because"]
