@@ -76,6 +76,14 @@ class ReportAnswer(Answer, frozen=True, tag="report"):
     report: Report
 
 
+class Clean(Answer, frozen=True, tag="clean"):
+    """`bisector clean`: kernels removed and left, and the bytes of these."""
+
+    removed: int
+    left: int
+    bytes: int
+
+
 class Failure(Answer, frozen=True, tag="error"):
     """Any command that ends with an error: the last line on standard output."""
 
@@ -84,7 +92,7 @@ class Failure(Answer, frozen=True, tag="error"):
     exit_code: int
 
 
-Printed = Doctor | Changes | Test | List | Status | ReportAnswer | Failure
+Printed = Doctor | Changes | Test | List | Status | ReportAnswer | Clean | Failure
 
 
 def schema() -> dict[str, Any]:

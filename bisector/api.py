@@ -7,6 +7,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from bisector import __version__, disputes, journal, opening, rejudging, reproduce, sessions, step
+from bisector.bench import Bench
 from bisector.build import CONFIG_BYTES, TINY
 from bisector.endings import Conclusion
 from bisector.errors import BisectorError, HostError, Interrupted, UserError
@@ -155,7 +156,7 @@ def _work(
         with opening.bench(started.settings, session.directory, state, started.new, warn) as bench:
             if session.measured is not None:
                 bench.limits = session.measured.limits
-            bench.table = session.on
+            bench.table, bench.inferring = session.on, session.inheriting
             steps = Steps(book, bench, emit)
             first(steps)
             return Bisection(steps, repository, GitSearch(steps, repository)).proceed()
@@ -216,7 +217,7 @@ def test(
         raise HostError.of(error) from error
 
 
-def _tested(bench: step.Bench, commit: Commit, tell: Callable[[Commit, str, int], None]) -> Step:
+def _tested(bench: Bench, commit: Commit, tell: Callable[[Commit, str, int], None]) -> Step:
     return step.take(bench, commit, Purpose.TEST, None, lambda phase, made: tell(commit, phase, made))
 
 

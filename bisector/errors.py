@@ -39,6 +39,10 @@ class HostError(BisectorError):
         return cls(f"{where}{error.strerror or error}", "mend that, then do the same again, or resume")
 
 
+class Misinferred(HostError):
+    """A commit does not make the kernel that was taken for its own. Nothing of the kind is believed from then on."""
+
+
 class Interrupted(BaseException):
     """A person or the system asked us to stop (SIGINT, SIGTERM, SIGHUP). The session can be resumed.
 

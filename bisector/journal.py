@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import fcntl
 import os
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TextIO
 
 import msgspec
 
@@ -151,17 +149,6 @@ def is_held(directory: Path) -> bool:
     return False
 
 
-def _locked(lock: TextIO, tries: int) -> bool:
-    """Take the lock, trying for so many hundredths of a second: who looks whether it is held has it for a moment."""
-    for _ in range(tries):
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            return True
-        except BlockingIOError:
-            time.sleep(0.01)
-    return False
-
-
 @contextmanager
 def held(directory: Path) -> Iterator[None]:
     """Hold the session against a second bisector. Raises UserError that names the holder's process."""
@@ -169,7 +156,8 @@ def held(directory: Path) -> Iterator[None]:
     with disk.writing(path):
         lock = path.open("a+")
     with lock:
-        if not _locked(lock, 50):
+        # Who looks whether it is held has it for a moment.
+        if not disk.locked(lock, 0.5):
             lock.seek(0)
             raise UserError(
                 f"session {directory.name} is held by process {lock.read().strip() or '?'}",
@@ -190,7 +178,7 @@ def choosing(home: Path) -> Iterator[None]:
         home.mkdir(parents=True, exist_ok=True, mode=0o700)
         lock = path.open("a+")
     with lock:
-        if not _locked(lock, 1000):
+        if not disk.locked(lock, 10.0):
             raise HostError(f"another bisector has held {path} for ten seconds", "wait for it, or end it")
         for unfinished in home.glob(f".*{_NEW}"):
             disk.remove(unfinished)

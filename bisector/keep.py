@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -64,6 +64,26 @@ def kept(into: Path, commit_id: str, *, clean: bool = False) -> Kernel | None:
     if made is None or made["kernel"]["commit"] != commit_id or (clean and not made["clean"]):
         return None
     return Kernel(**made["kernel"]) if _whole(into, made) else None
+
+
+def manifested(into: Path) -> Kernel | None:
+    """Return the kernel that is said to be kept in `into`, whatever its files are by now."""
+    made = _manifest(into)
+    return Kernel(**made["kernel"]) if made is not None else None
+
+
+def moved(kernel: Kernel, into: Path, commit_id: str, source: str = "") -> Kernel:
+    """Return the kernel as it is when it lies in `into`, for this commit. `source`: where another one was built."""
+    image, system_map, config = (
+        str(into / Path(path).name) for path in (kernel.image, kernel.system_map, kernel.config)
+    )
+    return replace(kernel, commit=commit_id, image=image, system_map=system_map, config=config, source=source)
+
+
+def files(into: Path) -> list[Path]:
+    """Return the files of the kernel that is kept in `into`."""
+    made = _manifest(into)
+    return [into / name for name in made["files"]] if made is not None else []
 
 
 def _note(into: Path, parts: Parts | None) -> None:

@@ -88,6 +88,7 @@ class Session:
                 self.inherited[event.commit.id] = event
             case Distrusted():
                 self.inherited, self.inheriting = {}, False
+                self.steps = [step for step in self.steps if step.kernel is None or not step.kernel.source]
             case Reread():
                 self.reread, self.rejudged = event, False
                 self.steps = [_with(step, observation=event.observations.get(step.key)) for step in self.steps]

@@ -33,7 +33,7 @@ class Commit:
 
 @dataclass(frozen=True, slots=True)
 class Kernel:
-    """A bootable image, and what it came from. `image` and `system_map` are paths."""
+    """A bootable image, and what it came from. `source`: the commit that was built, where that is another one."""
 
     commit: str
     image: str
@@ -41,6 +41,7 @@ class Kernel:
     build_id: str
     config: str
     compiler: str
+    source: str = ""
 
 
 @dataclass(frozen=True, slots=True)

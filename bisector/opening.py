@@ -18,6 +18,7 @@ import platformdirs
 
 from bisector import checkout, kconfig
 from bisector.arches import architecture
+from bisector.bench import Bench
 from bisector.boot import Machine
 from bisector.errors import HostError, UserError
 from bisector.evidence import limits
@@ -27,9 +28,11 @@ from bisector.host import disk, files, process, sandbox
 from bisector.host.repository import Repository
 from bisector.model import Commit
 from bisector.recipe import Recipe
+from bisector.reuse.store import Store, named
 from bisector.settings import Settings
-from bisector.step import Bench
 
+# Below the state directory: the kernels of all its sessions.
+STORE = "kernels"
 FRAGMENTS = ("base.config", "arm64.config", "sigtrap.config")
 # The nonce of the initramfs that is kept for booting by hand; no boot of ours ever uses it.
 BY_HAND = "0" * 16
@@ -213,6 +216,7 @@ def bench(
     except OSError as error:
         raise HostError(f"cannot write to {directory}: {error.strerror}", "make room, then resume") from error
     with checkout.workspace(repository, state, commit) as place:
-        made_ready = Bench(directory, place, made, vm, before_ends, program, warn, settings.on)
+        kernels = Store(state / STORE, named(made.identity()), made.architecture.name) if settings.store else None
+        made_ready = Bench(directory, place, made, vm, before_ends, program, warn, settings.on, kernels)
         made_ready.sweep()
         yield made_ready

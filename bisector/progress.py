@@ -6,10 +6,10 @@ import math
 import time
 from collections.abc import Callable
 
+from bisector.bench import Tell
 from bisector.events import Event, Progress
 from bisector.known import Session
 from bisector.model import Commit, Purpose
-from bisector.step import Tell
 
 # Boots of a culprit and of its parent, as the rates of steady ends ask for them.
 CONFIRMING = 5

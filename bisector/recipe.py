@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -50,6 +51,18 @@ class Recipe:
     def made_by(self) -> tuple[str, ...]:
         """Return what tells one compiler's objects from another's, its program first."""
         return (self.compiler(), self.architecture.name, self.cross_compile, self.llvm)
+
+    def identity(self) -> dict[str, object]:
+        """Return all that decides which image a source becomes, but for the source: words, options, programs."""
+        words = self.make(Path("tree"), Path("objects"))
+        tools = ("ld.lld",) if self.llvm else tuple(f"{self.cross_compile}{tool}" for tool in ("ld", "as", "objcopy"))
+        return {
+            "words": [word for word in words if not word.startswith("-j")],
+            "environment": _REPRODUCIBLE,
+            "options": [str(option) for option in self.options],
+            "walled": self.walled,
+            "programs": [_program(name) for name in (self.compiler(), *tools, "gcc", "make", "bc", "flex", "bison")],
+        }
 
     def make(self, tree: Path, objects: Path, *targets: str) -> list[str]:
         """Return make's argv for these targets."""
@@ -117,3 +130,10 @@ class Recipe:
         other paths in the kernel.
         """
         return replace(self, ccache=str(objects / CACHE)) if self.walled and self.ccache is not None else self
+
+
+def _program(name: str) -> list[str | int]:
+    """Return what tells a program from its next version, as ccache does: its file's size and time."""
+    path = os.path.realpath(shutil.which(name) or name)
+    found = os.stat(path) if os.path.exists(path) else None
+    return [path, found.st_size, found.st_mtime_ns] if found else [path]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from bisector import step
+from bisector import retrying
 from bisector.errors import HostError, UserError
 from bisector.events import Inherited, Searching
 from bisector.evidence.graph import Range
@@ -31,14 +31,14 @@ class GitSearch:
         if self.steps.session.searching is None:
             self.steps.record(Searching(commits=len(within), olds=olds))
         # A git or a child of it that was killed: begun again, and told what the journal knows.
-        return step.retrying(self.bench.warn, lambda: self._searched(question, olds, within))
+        return retrying.calling(self.bench.warn, lambda: self._searched(question, olds, within))
 
     def keep(self, olds: Sequence[str], within: Range, verdicts: Mapping[str, Verdict]) -> None:
         """Let git hold verdicts that it did not ask for, so that `git bisect log` and `visualize` show them.
 
         Those that contradict an earlier one are left out: git ends at them.
         """
-        step.retrying(self.bench.warn, lambda: self._kept(olds, within, verdicts))
+        retrying.calling(self.bench.warn, lambda: self._kept(olds, within, verdicts))
 
     def _kept(self, olds: Sequence[str], within: Range, verdicts: Mapping[str, Verdict]) -> None:
         tree, new = self.bench.workspace.git, self.steps.session.started.new.id

@@ -11,6 +11,7 @@ from dataclasses import replace
 
 from bisector import asking, certifying, pairing, rejudging, reverting, weighing
 from bisector.endings import Candidate, Conclusion, Kind
+from bisector.errors import Misinferred
 from bisector.events import Concluded, Distrusted
 from bisector.evidence import confirm, odds
 from bisector.evidence.graph import Range
@@ -41,7 +42,11 @@ class Bisection:
         """Walk the road to its end. Raises HostError and Interrupted; the session can then be resumed."""
         if self.session.conclusion is not None:
             return self.session.conclusion
-        conclusion = self._conclusion()
+        try:
+            conclusion = self._conclusion()
+        except Misinferred as error:
+            self.steps.record(Distrusted(because=error.message))
+            conclusion = self._conclusion()
         self.steps.record(Concluded(conclusion=conclusion))
         return conclusion
 
@@ -56,23 +61,29 @@ class Bisection:
             return olds
         within = Range(self.repository.history(olds, self.session.started.new.id))
         readings = Readings(self.steps, question, within, within)
-        made: Conclusion | None = None
-        if not self._unsteady(question):
-            made = self._halved(readings, olds)
-            if made.kind in _OPEN and self.session.inherited:
-                # Of what stands against this answer some was only inferred.
-                self.steps.record(Distrusted(because=made.because))
-                made = self._halved(readings, olds)
-        if made is None or (made.kind in _OPEN and readings.mixed()):
-            made = self._weighed(readings, olds)
+        made = self._searched(readings, olds)
+        if made.kind in _OPEN and self._inferred():
+            # Of what stands against this answer some was only inferred.
+            self.steps.record(Distrusted(because=made.because))
+            made = self._searched(readings, olds)
         if made.culprit is None:
             return made
         pair = pairing.paired(readings, self.repository, self.git, made.culprit)
         return replace(made, pair=pair, reverted=reverting.reverted(readings, self.git, made.culprit))
 
-    def _halved(self, readings: Readings, olds: tuple[str, ...]) -> Conclusion:
-        """Let git search, one boot a commit, and certify what it ends at."""
-        return self._certified(readings, self.git.candidates(readings.question, olds, readings.whole), weighed=False)
+    def _searched(self, readings: Readings, olds: tuple[str, ...]) -> Conclusion:
+        """Let git search, one boot a commit; where one boot does not tell, or led to no answer, search by weight."""
+        made: Conclusion | None = None
+        if not self._unsteady(readings.question):
+            found = self.git.candidates(readings.question, olds, readings.whole)
+            made = self._certified(readings, found, weighed=False)
+        if made is None or (made.kind in _OPEN and readings.mixed()):
+            made = self._weighed(readings, olds)
+        return made
+
+    def _inferred(self) -> bool:
+        """Tell whether any verdict is not of a kernel that was built of its commit."""
+        return bool(self.session.inherited) or any(one.kernel and one.kernel.source for one in self.session.steps)
 
     def _unsteady(self, question: Question) -> bool:
         """Tell whether an end, or what a person had booted again, reads now so, now so."""

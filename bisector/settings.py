@@ -21,6 +21,7 @@ class Settings:
     `sandbox`: "bubblewrap", or "none: " and why. `build_memory`, `build_disk`: bytes that a build may use, 0 for no
     bound. `confirm_boots`: 0 for as many as the rates ask for. `given`: the words of a person on what this machine
     else decides, for a later machine decides otherwise. `confidence`: that the commit which is named is the one.
+    `store`: kernels that other sessions built are taken, and ours are kept for them.
     """
 
     repo: str
@@ -44,6 +45,7 @@ class Settings:
     build_disk: int = 0
     given: dict[str, str] = field(default_factory=dict)
     confidence: float = 0.99
+    store: bool = True
 
     def __post_init__(self) -> None:
         """Refuse what no start of ours writes: a journal may be damaged, or be somebody else's."""

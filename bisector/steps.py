@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from bisector import progress, step, verdict
-from bisector.events import Event, Judged, Recorded, Tested
+from bisector.bench import Bench
+from bisector.events import Distrusted, Event, Judged, Recorded, Tested
 from bisector.evidence.rates import Tally
 from bisector.host import stopping
 from bisector.journal import Journal
-from bisector.model import Commit, Purpose, Question, Step, Verdict
+from bisector.model import Commit, Kernel, Purpose, Question, Step, Verdict
 
 Emit = Callable[[Event], None]
 # `step.take`, or what simulates it.
@@ -23,7 +24,7 @@ _FROM_NOTHING = (Purpose.CULPRIT, Purpose.PARENT, Purpose.REBUILT)
 class Steps:
     """The steps of a session at work. `emit` is told every event, those of the journal after they are on the disk."""
 
-    def __init__(self, journal: Journal, bench: step.Bench, emit: Emit, take: Take = step.take) -> None:
+    def __init__(self, journal: Journal, bench: Bench, emit: Emit, take: Take = step.take) -> None:
         self.session = journal.session
         self.settings = journal.session.started.settings
         self.bench = bench
@@ -54,8 +55,8 @@ class Steps:
         return self.of(commit) or (self.of(kin.source.id) if kin else [])
 
     def tested_commits(self) -> list[str]:
-        """Return the ids of all commits with a step, the first first."""
-        return list(self._of)
+        """Return the ids of the history's commits with a step, the first first; not those that we made."""
+        return [commit for commit, steps in self._of.items() if steps[0].purpose not in _OF_OURS]
 
     def tested(self, commit: Commit, purpose: Purpose, times: int, question: Question | None) -> list[Step]:
         """Return that many steps of the commit for this purpose, taking those that are not in the journal.
@@ -76,9 +77,8 @@ class Steps:
         One that makes another one's kernel counts as one boot of that.
         """
         seen = {
-            commit: Tally.of(self.said(taken, question) for taken in steps)
-            for commit, steps in self._of.items()
-            if steps[0].purpose not in _OF_OURS
+            commit: Tally.of(self.said(taken, question) for taken in self.of(commit))
+            for commit in self.tested_commits()
         }
         for commit in self.session.inherited.keys() - seen.keys():
             seen[commit] = Tally.of(self.said(taken, question) for taken in self.of_kernel(commit)[:1])
@@ -114,3 +114,9 @@ class Steps:
             self._of.setdefault(event.step.commit.id, []).append(event.step)
         elif isinstance(event, Judged):
             self._sort()
+        elif isinstance(event, Distrusted):
+            self._sort()
+            self.bench.inferring = False
+            for commit, made in list(self.bench.known.items()):
+                if isinstance(made, Kernel) and made.source:
+                    del self.bench.known[commit]

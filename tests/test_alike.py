@@ -6,7 +6,9 @@ import os
 import subprocess
 from pathlib import Path
 
+import hypothesis
 import pytest
+from hypothesis import strategies as st
 
 from bisector.host.repository import Repository
 from bisector.reuse import alike, parts
@@ -65,6 +67,26 @@ def test_what_may_have_taken_part_matters(what: str) -> None:
 def test_what_took_no_part_does_not_matter(what: str) -> None:
     path, appeared = INDIFFERENT[what]
     assert alike.mattering(BUILT, {path: appeared}, "arm64") == ""
+
+
+_PATHS = st.sampled_from(sorted({path for path, _ in (*MATTERING.values(), *INDIFFERENT.values())} | BUILT.files))
+_CONTENTS = st.sampled_from(["100644 blob 1", "100644 blob 2", "100755 blob 1", "120000 blob 1"])
+LISTINGS = st.dictionaries(_PATHS, _CONTENTS, max_size=12)
+
+
+@hypothesis.given(LISTINGS, LISTINGS)
+def test_two_commits_have_one_key_if_and_only_if_nothing_that_changed_matters(
+    one: dict[str, str], other: dict[str, str]
+) -> None:
+    changes = {
+        path: path not in one or path not in other or one[path][:3] != other[path][:3]
+        for path in sorted(one.keys() | other.keys())
+        if one.get(path) != other.get(path)
+    }
+    selection = alike.Selection(BUILT, "arm64")
+    same = selection.key(one) == selection.key(other)
+    assert same == (alike.mattering(BUILT, changes, "arm64") == "")
+    assert not same or selection.read(one) == selection.read(other)
 
 
 @pytest.fixture

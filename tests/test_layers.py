@@ -33,7 +33,7 @@ HOMES = {
     "pexpect": {"bisector.host.console"},
     "ptyprocess": {"bisector.host.console"},
     "qemu": {"bisector.host.monitor"},
-    "tenacity": {"bisector.step"},
+    "tenacity": {"bisector.retrying"},
     "rich": {"bisector.display"},
     "numpy": {"bisector.evidence"},
     "scipy": {"bisector.evidence"},

@@ -210,6 +210,7 @@ def test_a_repository_whose_path_no_journal_can_hold_is_refused_and_a_link_to_it
 # -- journals ------------------------------------------------------------------------------------------
 
 GOOD = b"".join(events.encode(event) + b"\n" for event in (samples.started(), *samples.found()))
+OURS = b'"schema":%d' % events.SCHEMA
 FIRST, REST = GOOD.split(b"\n", 1)
 
 
@@ -232,8 +233,8 @@ def kept(bisector: Bisector, raw: bytes | Callable[[Path], None]) -> Path:
         (REST, "line 1 is another event"),
         (GOOD.decode().encode("utf-16"), "line 1 cannot be read"),
         (b'{"event":"holiday"}\n[1, 2]\n"a"\n', "line 1 cannot be read: "),
-        (GOOD.replace(b'"schema":4', b'"schema":5'), "line 1: written by a newer bisector"),
-        (GOOD.replace(b'"schema":4', b'"schema":0'), "no version of bisector wrote the schema 0"),
+        (GOOD.replace(OURS, b'"schema":%d' % (events.SCHEMA + 1)), "line 1: written by a newer bisector"),
+        (GOOD.replace(OURS, b'"schema":0'), "no version of bisector wrote the schema 0"),
         (a_pipe, "it is not a regular file"),
         (a_directory, "Is a directory"),
         (endless, "it is not a regular file"),
@@ -256,7 +257,7 @@ def test_a_journal_that_is_none_is_said_by_name_and_left_as_it_is(
 
 
 def test_what_is_readable_of_a_damaged_journal_is_kept(bisector: Bisector) -> None:
-    raw = GOOD.replace(b'"search"', b'"sea\xffch"', 1) + b"\0" * 512 + b'\n{"event":"step","schema":4,"st'
+    raw = GOOD.replace(b'"search"', b'"sea\xffch"', 1) + b"\0" * 512 + b'\n{"event":"step",' + OURS + b',"st'
     path = kept(bisector, raw)
     status, report = bisector("status", "--json"), bisector("report", "--json")
     assert (status.lines[0]["state"], status.lines[0]["spoiled_lines"]) == ("finished", [6, 16, 17])

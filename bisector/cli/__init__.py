@@ -13,6 +13,7 @@ import click
 
 from bisector import __version__, answers
 from bisector.cli.bisecting import resume, start, test
+from bisector.cli.cleaning import clean
 from bisector.cli.disputing import mark, rejudge, retest
 from bisector.cli.printing import HOST, INTERRUPTED, USER, Printer
 from bisector.cli.reading import doctor_command, list_command, log, report, status
@@ -41,7 +42,7 @@ def cli() -> None:
     """
 
 
-for command in (doctor_command, test, start, resume, mark, retest, rejudge, status, log, list_command, report):
+for command in (doctor_command, test, start, resume, mark, retest, rejudge, status, log, list_command, report, clean):
     cli.add_command(command)
 
 

@@ -85,6 +85,12 @@ def building(command: F) -> F:
             click.option("--jobs", type=click.IntRange(1, 4096), default=None, help="Compilers at a time."),
             click.option("--ccache/--no-ccache", default=True, show_default=True),
             click.option(
+                "--store/--no-store",
+                default=True,
+                show_default=True,
+                help="Take kernels that other sessions built, and keep ours for them.",
+            ),
+            click.option(
                 "--sandbox",
                 type=click.Choice(["auto", "require", "off"]),
                 default="auto",
@@ -156,6 +162,7 @@ def settings(options: dict[str, Any], **asked: Any) -> Settings:
             sandbox=sandboxed,
             build_memory=int(memory * (1 << 30)) if memory is not None else opening.memory(),
             build_disk=int(options["build_disk"] * (1 << 30)),
+            store=options["store"],
             given={name: str(options[name]) for name, value in usual.items() if options[name] != value},
             **(known | asked),
         )

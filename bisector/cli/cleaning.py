@@ -1,0 +1,38 @@
+"""The command that makes room: clean."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from bisector import answers, opening
+from bisector.cli.options import common, state_directory
+from bisector.cli.printing import Printer
+from bisector.errors import HostError
+from bisector.reuse import store
+
+
+@click.command()
+@common
+@click.option(
+    "--to",
+    "gib",
+    type=click.FloatRange(0),
+    default=store.MOST / (1 << 30),
+    show_default=True,
+    metavar="GIB",
+    help="What all kernels together may have.",
+)
+def clean(as_json: bool, state: Path | None, gib: float) -> int:
+    """Remove kernels that sessions share, the least recently used first; sessions keep their own."""
+    home = state_directory(state) / opening.STORE
+    with store.locked(home) as ours:
+        if not ours:
+            raise HostError(f"another bisector has held {home} for {store.PATIENCE:.0f} seconds", "try it again")
+        removed, left, size = store.shrink(home, int(gib * (1 << 30)))
+    if as_json:
+        Printer(as_json).value(answers.Clean(removed=removed, left=left, bytes=size))
+    else:
+        print(f"{removed} kernels removed; {left} are left, {size / (1 << 20):.1f} MiB.")
+    return 0

@@ -1,0 +1,107 @@
+"""Which kernel does this commit make? One that the session keeps, or the store has, or that is built now."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+from bisector import build, checkout, keep, retrying, trust
+from bisector.bench import Bench, Tell
+from bisector.errors import HostError, Misinferred
+from bisector.host import disk
+from bisector.model import BrokenBuild, Commit, Kernel
+
+
+def made(
+    bench: Bench, commit: Commit, tell: Tell, *, clean: bool, exact: bool
+) -> tuple[Kernel | BrokenBuild, float, float]:
+    """Return the commit's kernel, and the seconds for checkout and build: none if it was made before.
+
+    `exact`: not one that was built of another commit. Raises Misinferred if such a one was booted and is not it.
+
+    `clean`: from nothing. An incremental build that went wrong ends there, not in a name: builds are the same
+    bit for bit, so whatever spoiled the objects (a clock that was set back, a power cut, another program in the
+    directory) shows in the build id.
+    """
+    before = bench.known.get(commit.id)
+    if isinstance(before, BrokenBuild) and not clean:
+        return before, 0.0, 0.0
+    made: Kernel | BrokenBuild | None = keep.kept(bench.kept(commit), commit.id, clean=clean)
+    checked_out = built = 0.0
+    if isinstance(made, Kernel) and made.source and exact:
+        made = None
+    if made is None and bench.store is not None:
+        listing = bench.workspace.git.listing(commit.id)
+        made = bench.store.taken(commit.id, listing, bench.kept(commit), clean=clean, exact=exact)
+    if made is None:
+        if before is not None and not clean:
+            bench.warn(f"the kernel that was kept of {commit.short} is gone or spoiled: building it again")
+        made, checked_out, built = _make(bench, commit, tell, clean)
+        if bench.store is not None and isinstance(made, Kernel):
+            bench.store.put(made, listing, clean=clean)
+    if before is not None and not _same(before, made):
+        trust.emptied(bench.workspace.objects)
+        if bench.store is not None:
+            # It may have come from there.
+            bench.store.forget()
+        if isinstance(before, Kernel) and before.source:
+            raise Misinferred(f"{commit.short} does not make the kernel of {before.source[:12]}, as it seemed")
+        disk.discard(bench.kept(commit))
+        how = "built from nothing" if clean else "built again"
+        raise HostError(
+            f"{commit.short} {how} is not the kernel that was built before",
+            "something spoiled the objects or the kept kernel; they were thrown away: bisector start --new-session",
+        )
+    bench.known[commit.id] = made
+    return made, checked_out, built
+
+
+def _same(before: Kernel | BrokenBuild, made: Kernel | BrokenBuild) -> bool:
+    """Tell whether a commit made the same again. Which of several errors comes first may differ, and is no matter."""
+    if isinstance(before, Kernel) and isinstance(made, Kernel):
+        return before.build_id == made.build_id
+    return isinstance(before, BrokenBuild) and isinstance(made, BrokenBuild)
+
+
+def _make(bench: Bench, commit: Commit, tell: Tell, clean: bool) -> tuple[Kernel | BrokenBuild, float, float]:
+    objects = bench.workspace.objects.with_name("clean") if clean else bench.workspace.objects
+    checked_out = began = 0.0
+
+    def attempt() -> Kernel | BrokenBuild:
+        # Both together: where somebody took the sources away from make, a new checkout helps and make alone does not.
+        nonlocal checked_out, began
+        started = time.monotonic()
+        tell("checking out", 0)
+        if clean:
+            trust.emptied(objects)
+        if why := trust.prepare(objects, bench.workspace.tree, bench.recipe.made_by()):
+            bench.warn(f"the objects were thrown away: {why}")
+        refused = checkout.check_out(bench.workspace, commit)
+        checked_out, began = time.monotonic() - started, time.monotonic()
+        if refused is not None:
+            return refused
+        tell("building", 0)
+        return _built(bench, commit, tell, objects, clean)
+
+    try:
+        made = retrying.calling(bench.warn, attempt)
+        return made, checked_out, time.monotonic() - began
+    finally:
+        if clean:
+            disk.discard(objects)
+
+
+def _built(bench: Bench, commit: Commit, tell: Tell, objects: Path, clean: bool) -> Kernel | BrokenBuild:
+    made = build.kernel(
+        bench.recipe,
+        commit,
+        tree=bench.workspace.tree,
+        objects=objects,
+        into=bench.kept(commit),
+        log=bench.log(commit, "build"),
+        on_object=lambda count: tell("building", count),
+        clean=clean,
+    )
+    if isinstance(made, BrokenBuild):
+        checkout.require_whole(bench.workspace, commit)
+    return made
