@@ -10,6 +10,7 @@ from bisector.changes import Change
 from bisector.doctor import Check
 from bisector.endings import Conclusion
 from bisector.events import SCHEMA, Streamed
+from bisector.evidence.forecast import Plan
 from bisector.model import Question, Step
 from bisector.report.values import Report
 
@@ -76,6 +77,12 @@ class ReportAnswer(Answer, frozen=True, tag="report"):
     report: Report
 
 
+class PlanAnswer(Answer, frozen=True, tag="plan"):
+    """`bisector plan`."""
+
+    plan: Plan
+
+
 class Clean(Answer, frozen=True, tag="clean"):
     """`bisector clean`: kernels removed and left, and the bytes of these."""
 
@@ -92,7 +99,7 @@ class Failure(Answer, frozen=True, tag="error"):
     exit_code: int
 
 
-Printed = Doctor | Changes | Test | List | Status | ReportAnswer | Clean | Failure
+Printed = Doctor | Changes | Test | List | Status | ReportAnswer | PlanAnswer | Clean | Failure
 
 
 def schema() -> dict[str, Any]:

@@ -6,12 +6,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
-from bisector import __version__, disputes, journal, opening, rejudging, reproduce, sessions, step
+from bisector import __version__, disputes, journal, opening, planning, rejudging, reproduce, sessions, step
 from bisector.bench import Bench
 from bisector.build import CONFIG_BYTES, TINY
 from bisector.endings import Conclusion
 from bisector.errors import BisectorError, HostError, Interrupted, UserError
-from bisector.events import Concluded, Event, Resumed, Started, Stopped
+from bisector.events import Concluded, Event, Planned, Resumed, Started, Stopped, now
+from bisector.evidence.forecast import Plan
 from bisector.host import files, stopping
 from bisector.host.repository import Repository
 from bisector.journal import Journal
@@ -37,7 +38,7 @@ def start(
     """
     repository = Repository(Path(settings.repo))
     ends = repository.commit(old), repository.commit(new)
-    _check_ends(repository, *ends)
+    planning.require_range(repository, *ends)
     opening.machine(settings)
     opening.require_plain(state)
     opening.make_private(state)
@@ -62,7 +63,16 @@ def start(
         if found:
             warn(f"going on with session {found.name}, which has no answer yet (--new-session begins another)")
         emit(book.session.started)
+        emit(Planned(plan=planning.plan(settings, repository, *ends, state), at=now()))
         return book.session, _work(book, repository, state, emit, warn, resumed=found is not None)
+
+
+def plan(settings: Settings, old: str, new: str, *, state: Path) -> Plan:
+    """Return what a bisection will take, and build nothing. Raises UserError as `start` does."""
+    repository = Repository(Path(settings.repo))
+    ends = repository.commit(old), repository.commit(new)
+    planning.require_range(repository, *ends)
+    return planning.plan(settings, repository, *ends, state)
 
 
 def resume(session: Session, *, state: Path, emit: Emit, warn: Warn) -> Conclusion:
@@ -179,22 +189,6 @@ def _note_stop(book: Journal, stopped: Stopped, emit: Emit) -> None:
         told = book.append(stopped)
     with suppress(HostError):
         emit(told)
-
-
-def _check_ends(repository: Repository, old: Commit, new: Commit) -> None:
-    """Refuse ends between which nothing can be searched. Raises UserError."""
-    if repository.is_shallow():
-        raise UserError(f"{repository.path} is a shallow clone: its history is cut", "git fetch --unshallow")
-    if old.id == new.id:
-        raise UserError(f"both ends are the commit {old.short}", "--old and --new must differ")
-    bases = repository.merge_bases(old, new)
-    if not bases:
-        raise UserError(f"{old.short} and {new.short} have no common ancestor", "choose ends of one history")
-    if bases == [new.id]:
-        raise UserError(
-            f"the new end {new.short} is in the history of the old end {old.short}",
-            "swap --old and --new: old is the earlier commit, whichever of the two behaves well",
-        )
 
 
 def test(

@@ -20,6 +20,7 @@ from bisector.events import (
     Inherited,
     Marked,
     Measured,
+    Planned,
     Progress,
     Rejudged,
     Reread,
@@ -31,7 +32,7 @@ from bisector.events import (
 )
 from bisector.host import stopping
 from bisector.model import Step
-from bisector.report import harmless, rules
+from bisector.report import harmless, plan, rules
 
 _COLOURS = {"old": "cyan", "new": "magenta", "untestable": "yellow"}
 
@@ -72,6 +73,8 @@ class Display:
                 self.say(f"old end {event.old.short} {event.old.subject}")
                 self.say(f"new end {event.new.short} {event.new.subject}")
                 self.say(f"beside the asked outcomes (--on NAME=VERDICT): {rules.table(event.settings.on)}")
+            case Planned():
+                self.say(plan.line(event.plan))
             case Resumed():
                 self.say("resumed")
             case Asked(question=asked):
@@ -82,7 +85,8 @@ class Display:
             case Measured():
                 self.say(f"limits of a boot, from {event.boots} boots of the ends: {rules.limits(event.limits)}")
             case Searching():
-                self.say(f"searching {event.commits} commits")
+                known = "" if event.differing is None else f", {event.differing} of which can make another kernel"
+                self.say(f"searching {event.commits} commits{known}")
             case Tested():
                 self._step(event.step)
             case Marked():
@@ -129,13 +133,8 @@ class Display:
         if event.commits is not None:
             words += f" | {event.commits} commits, about {event.steps} steps left"
         if event.seconds_left is not None:
-            words += f", about {_duration(event.seconds_left)}"
+            words += f", about {plan.duration(event.seconds_left)}"
         self._bar.update(self._task, description=harmless.line(words))
-
-
-def _duration(seconds: float) -> str:
-    minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes} min {rest:02d} s" if minutes else f"{rest} s"
 
 
 def table(stream: TextIO, head: list[str], rows: list[list[str]]) -> None:

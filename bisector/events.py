@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from bisector.endings import Conclusion
+from bisector.evidence.forecast import Plan
 from bisector.model import Commit, Limits, Observation, Purpose, Question, Step, Verdict
 from bisector.report import harmless
 from bisector.settings import Settings
@@ -65,10 +66,14 @@ class Measured(Event, frozen=True, tag="limits"):
 
 
 class Searching(Event, frozen=True, tag="search"):
-    """git bisect run begins: commits in the range, and the tested commits that bound it from below."""
+    """git bisect run begins: commits in the range, and the tested commits that bound it from below.
+
+    `differing`: so many of them, but merges, can make another kernel than their parent; None: that is not known.
+    """
 
     commits: int
     olds: tuple[str, ...]
+    differing: int | None = None
 
 
 class Concluded(Event, frozen=True, tag="conclusion"):
@@ -152,12 +157,18 @@ class Progress(Event, frozen=True, tag="progress"):
     seconds_left: float | None = None
 
 
+class Planned(Event, frozen=True, tag="planned"):
+    """What the session will take, as far as that is known before it begins; never in the journal."""
+
+    plan: Plan
+
+
 Judged = Reread | Rejudged
 Kin = Inherited | Distrusted
 Recorded = (
     Started | Resumed | Tested | Measured | Asked | Searching | Kin | Judged | Marked | Unmarked | Concluded | Stopped
 )
-Streamed = Recorded | Progress
+Streamed = Recorded | Progress | Planned
 
 _encoder = msgspec.json.Encoder(enc_hook=str)
 _decoder = msgspec.json.Decoder(Recorded)

@@ -8,7 +8,7 @@ from pathlib import Path
 from bisector import build, checkout, keep, retrying, trust
 from bisector.bench import Bench, Tell
 from bisector.errors import HostError, Misinferred
-from bisector.host import disk
+from bisector.host import disk, trees
 from bisector.model import BrokenBuild, Commit, Kernel
 
 
@@ -31,7 +31,7 @@ def made(
     if isinstance(made, Kernel) and made.source and exact:
         made = None
     if made is None and bench.store is not None:
-        listing = bench.workspace.git.listing(commit.id)
+        listing = trees.listing(bench.workspace.git, commit.id)
         made = bench.store.taken(commit.id, listing, bench.kept(commit), clean=clean, exact=exact)
     if made is None:
         if before is not None and not clean:

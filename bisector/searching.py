@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping, Sequence
 
 from bisector import retrying
 from bisector.errors import HostError, UserError
 from bisector.events import Inherited, Searching
 from bisector.evidence.graph import Range
+from bisector.host import trees
 from bisector.host.repository import Repository
 from bisector.host.worktree import Worktree
 from bisector.model import Commit, Purpose, Question, Verdict
-from bisector.reuse.kin import Kernels
+from bisector.reuse.kin import LOOKED_AT, Kernels
 from bisector.search import gitrun
 from bisector.steps import Steps
 
@@ -23,13 +25,20 @@ class GitSearch:
         self.steps = steps
         self.repository = repository
         self.bench = steps.bench
-        self.kernels = Kernels(self.bench.known, repository.changes, self.bench.recipe.architecture.name)
+        arch = self.bench.recipe.architecture.name
+        self.kernels = Kernels(self.bench.known, functools.partial(trees.changes, repository), arch)
+        # The commits that can make another kernel than their parent, merges but for; None: that is not known.
+        self._differing: set[str] | None = None
 
     def candidates(self, question: Question, olds: tuple[str, ...], within: Range) -> list[str]:
         """Let git search; return the commits that are left, newest first: one, or those that untestable ones hide."""
         self._marks(within)  # refuses a journal that cannot be this search's, before anything is done
+        new = self.steps.session.started.new.id
+        touched = trees.touched(self.repository, olds, new, LOOKED_AT)
+        self._differing = self.kernels.differing_in(new, touched)
         if self.steps.session.searching is None:
-            self.steps.record(Searching(commits=len(within), olds=olds))
+            known = None if self._differing is None else len(self._differing)
+            self.steps.record(Searching(commits=len(within), olds=olds, differing=known))
         # A git or a child of it that was killed: begun again, and told what the journal knows.
         return retrying.calling(self.bench.warn, lambda: self._searched(question, olds, within))
 
@@ -149,7 +158,8 @@ class GitSearch:
         commit = self.repository.commit(commit_id)
         if (found := self._inherits(commit)) is not None:
             return found
-        left = len(self._open(self.bench.workspace.git, olds))
+        still = self._open(self.bench.workspace.git, olds)
+        left = len(still if self._differing is None else self._differing.intersection(still))
         taken = self.steps.take(commit, Purpose.SEARCH, question, left)
         assert taken.verdict is not None
         return taken.verdict

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from bisector.endings import Candidate, Conclusion, Kind, Odds, Rate, Revert
@@ -12,6 +13,7 @@ from bisector.events import (
     Inherited,
     Marked,
     Measured,
+    Planned,
     Progress,
     Recorded,
     Rejudged,
@@ -23,6 +25,7 @@ from bisector.events import (
     Tested,
     Unmarked,
 )
+from bisector.evidence.forecast import Expected, Plan
 from bisector.evidence.limits import UNMEASURED
 from bisector.known import Session
 from bisector.model import (
@@ -153,7 +156,10 @@ AFTER_THE_START: tuple[Recorded, ...] = (
     Concluded(conclusion=FOUND),
     Concluded(conclusion=AMONG),
 )
-PROGRESS = (
+PLAN = Plan(OLD, NEW, 12, (OLD.id,), 5, 11, 2, Expected(6, 8), Expected(33, 35), 3 << 30, 9 << 30, (120.0, 300.5))
+PROGRESS: tuple[Progress | Planned, ...] = (
+    Planned(plan=PLAN),
+    Planned(plan=replace(PLAN, differing=None, looked_at=0, seconds=None)),
     Progress(phase="building", commit=OLD.id, purpose=Purpose.SEARCH, objects=7),
     Progress(phase="booting", commit=OLD.id, purpose=Purpose.TEST, commits=9, steps=4, seconds_left=12.5),
 )

@@ -10,6 +10,7 @@ import hypothesis
 import pytest
 from hypothesis import strategies as st
 
+from bisector.host import trees
 from bisector.host.repository import Repository
 from bisector.reuse import alike, parts
 from bisector.reuse.parts import Parts
@@ -150,6 +151,6 @@ def test_a_spoiled_note_is_none(text: bytes) -> None:
 
 def test_git_tells_what_came_and_what_changed(tree: MiniTree) -> None:
     other = tree.commit("mini: others", files={"new.c": "x\n", "lib/lib.c": None, "README.md": "y\n"})
-    found = Repository(tree.path).changes(tree.base, other)
+    found = trees.changes(Repository(tree.path), tree.base, other)
     assert found == {"new.c": CAME_OR_WENT, "lib/lib.c": CAME_OR_WENT, "README.md": CHANGED}
-    assert Repository(tree.path).changes(other, other) == {}
+    assert trees.changes(Repository(tree.path), other, other) == {}

@@ -42,6 +42,7 @@ PRINTED = (
         changes=(Change(samples.CULPRIT, "exec-sigtrap", samples.STUCK, samples.OK, "20240102-030405-abc"),)
     ),
     answers.ReportAnswer(report=REPORT),
+    answers.PlanAnswer(plan=samples.PLAN),
     answers.Clean(removed=3, left=2, bytes=10_000_000),
     answers.Failure(message="no", hint="yes", exit_code=2),
 )

@@ -93,6 +93,7 @@ def test_what_is_pure_imports_values_only(name: str) -> None:
     known = [own, "bisector.model", "bisector.endings", "bisector.scenarios"]
     known += ["bisector.known"] if name == "bisector.report.values" else []
     known += ["bisector.frames"] if name == "bisector.probe" else []
+    known += ["bisector.evidence.forecast"] if name == "bisector.report.plan" else []
     # The table of names is the verdict's, the ends' and the report's alike.
     judges = ("bisector.evidence.ends", "bisector.evidence.unsteady", "bisector.report.rules")
     known += ["bisector.verdict"] if name in judges else []

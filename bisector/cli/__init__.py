@@ -15,6 +15,7 @@ from bisector import __version__, answers
 from bisector.cli.bisecting import resume, start, test
 from bisector.cli.cleaning import clean
 from bisector.cli.disputing import mark, rejudge, retest
+from bisector.cli.foreseeing import plan
 from bisector.cli.printing import HOST, INTERRUPTED, USER, Printer
 from bisector.cli.reading import doctor_command, list_command, log, report, status
 from bisector.errors import BisectorError, HostError, Interrupted, UserError
@@ -42,7 +43,9 @@ def cli() -> None:
     """
 
 
-for command in (doctor_command, test, start, resume, mark, retest, rejudge, status, log, list_command, report, clean):
+_WORKING = (plan, test, start, resume, mark, retest, rejudge)
+_READING = (doctor_command, status, log, list_command, report)
+for command in (*_WORKING, *_READING, clean):
     cli.add_command(command)
 
 

@@ -9,8 +9,9 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import IO
 
 # GitPython runs `git version` at its import and fails with it: a missing git could not even be told by
 # `bisector doctor`, nor a killed one by anybody. So it gets a name that is no program, and is told to go on
@@ -129,6 +130,21 @@ class Repository:
         # GitPython keeps bytes that are no UTF-8 as lone surrogates, which no file of ours can hold.
         return said.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
+    @contextmanager
+    def stream(self, *words: str) -> Iterator[IO[bytes]]:
+        """Run a git command and give what it prints, as it prints it."""
+        with failing_as_ours(), process.starting():
+            running = self._repo.git.execute(
+                process.bound_to_us(["git", *words]), env=_ENVIRONMENT | self._fence, as_process=True
+            )
+        try:
+            yield running.stdout
+            with failing_as_ours():
+                running.wait()
+        finally:
+            with suppress(OSError):
+                running.terminate()
+
     # -- commits ---------------------------------------------------------------------------------------
 
     def commit(self, revision: str) -> Commit:
@@ -206,23 +222,6 @@ class Repository:
         names = [_cut(name, TEXT) for name in shown.split("\0") if name]
         more = len(names) - FILES
         return (*names[:FILES], *([f"and {more} more"] if more > 0 else []))
-
-    def changes(self, one: str, other: str) -> dict[str, bool]:
-        """Return the paths in which two commits differ.
-
-        And of each whether it is in one of them only, or another kind of file. Takes 0.1 to 0.3 s on a kernel.
-        """
-        with failing_as_ours():
-            shown = self._git("diff-tree", "-r", "-z", "--raw", "--no-renames", one, other)
-        words = shown.split("\0")
-        # ":100644 100755 <id> <id> M", and the path.
-        return {path: not told.endswith("M") for told, path in zip(words[::2], words[1::2], strict=False)}
-
-    def listing(self, commit_id: str) -> dict[str, str]:
-        """Return of each path of a commit its mode, kind and content: "100644 blob <id>". In 0.2 s for a kernel."""
-        with failing_as_ours():
-            shown = self._git("ls-tree", "-r", "-z", "--full-tree", commit_id)
-        return {path: told for told, _, path in (entry.partition("\t") for entry in shown.split("\0")) if path}
 
     # -- for those that borrow from it -----------------------------------------------------------------
 

@@ -54,6 +54,10 @@ class Selection:
         place, _, name = path.rpartition("/")
         return name in self._names or place in self._homes or path.startswith(self._appearing)
 
+    def matters(self, path: str, appeared: bool) -> bool:
+        """Tell whether a change of this file does; `appeared`: it came, went or became another kind of file."""
+        return self.reads(path) or (appeared and self.minds(path))
+
     def read(self, listing: Mapping[str, str]) -> str:
         """Return what is the same, at least, for two commits with the same key, and takes a hundredth of its time."""
         return hashlib.sha256("\0".join(listing.get(path, "") for path in sorted(self._read)).encode()).hexdigest()
@@ -61,7 +65,7 @@ class Selection:
     def key(self, listing: Mapping[str, str]) -> str:
         """Return what is the same for two commits if, and only if, they differ in nothing that matters: SHA-256, hex.
 
-        `listing`: mode and content of each path, as `Repository.listing` gives them.
+        `listing`: mode and content of each path, as `trees.listing` gives them.
         """
         made = hashlib.sha256()
         for path, content in sorted(listing.items()):
@@ -80,7 +84,4 @@ def mattering(parts: Parts, changes: Mapping[str, bool], arch: str) -> str:
     came, went or became another kind of file.
     """
     selection = Selection(parts, arch)
-    return next(
-        (path for path, appeared in changes.items() if selection.reads(path) or (appeared and selection.minds(path))),
-        "",
-    )
+    return next((path for path, appeared in changes.items() if selection.matters(path, appeared)), "")

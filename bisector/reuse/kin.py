@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from bisector import keep
 from bisector.model import BrokenBuild, Kernel
 from bisector.reuse import alike
+from bisector.reuse.alike import Selection
 from bisector.reuse.parts import Parts
 
-# A history's own paths between two of its commits; see `Repository.changes`.
+# A history's own paths between two of its commits; see `trees.changes`.
 Changes = Callable[[str, str], Mapping[str, bool]]
+# Commits whose files are looked at, to know which can differ: 16,000 take 2 s.
+LOOKED_AT = 30_000
 
 
 class Kernels:
@@ -30,6 +33,20 @@ class Kernels:
     def cannot_differ(self, one: str, other: str) -> bool:
         """Tell whether neither build read a file in which the two commits differ."""
         return all(self.differing(*pair) is not None for pair in ((one, other), (other, one)))
+
+    def differing_in(self, built: str, touched: Iterable[tuple[str, Mapping[str, bool]]]) -> set[str] | None:
+        """Return the commits that can make another kernel than their parent, by what took part in that of `built`.
+
+        None: that is not known, or there are more than `LOOKED_AT`.
+        """
+        if (parts := self._took_part(built)) is None:
+            return None
+        selection = Selection(parts, self._arch)
+        found = {
+            commit: any(selection.matters(path, appeared) for path, appeared in changes.items())
+            for commit, changes in touched
+        }
+        return {commit for commit, can in found.items() if can} if len(found) < LOOKED_AT else None
 
     def _took_part(self, built: str) -> Parts | None:
         if built not in self._parts:

@@ -22,6 +22,7 @@ from bisector.errors import HostError
 from bisector.host import disk
 from bisector.model import Kernel
 from bisector.reuse.alike import Selection
+from bisector.reuse.parts import Parts
 
 # Bytes that all kernels together may have: one of the tiny kernel has 5 MB with all that is kept beside it.
 MOST = 4 << 30
@@ -87,6 +88,18 @@ class Store:
         """Remove all kernels of this recipe: one of them was not what its commit makes."""
         with self._locked(fcntl.LOCK_EX):
             disk.discard(self._recipe())
+
+    def built_of(self) -> frozenset[str]:
+        """Return the commits whose kernels are there, each built of that very commit."""
+        notes = self._recipe().glob(f"*/{_BUILT_OF}*")
+        return frozenset(note.name.removeprefix(_BUILT_OF) for note in notes)
+
+    def newest_parts(self) -> Parts | None:
+        """Return what took part in the build of the kernel that was used last; None if there is none."""
+        for entry in self._entries():
+            if (made := keep.manifested(entry)) is not None and (parts := keep.took_part(made)) is not None:
+                return parts
+        return None
 
     def _recipe(self) -> Path:
         return self.home / self.recipe

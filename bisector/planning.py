@@ -1,0 +1,135 @@
+"""What will a bisection take? A dry run: commits, kernels, boots, disk and time, before anything is built."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+from bisector import opening, sessions
+from bisector.errors import UserError
+from bisector.evidence import forecast
+from bisector.evidence.forecast import Expected, Plan, Speeds
+from bisector.evidence.rates import Tally, boots_for
+from bisector.host import trees
+from bisector.host.repository import Repository
+from bisector.known import Session
+from bisector.model import Commit, Purpose
+from bisector.reuse.alike import Selection
+from bisector.reuse.kin import LOOKED_AT
+from bisector.reuse.store import Store, named
+from bisector.settings import Settings
+
+# Sessions from which speeds are taken, the newest first.
+SESSIONS = 5
+_FROM_NOTHING = (Purpose.CULPRIT, Purpose.PARENT, Purpose.REBUILT)
+
+
+def plan(settings: Settings, repository: Repository, old: Commit, new: Commit, state: Path) -> Plan:
+    """Return what this bisection will take, as far as that is known before it begins."""
+    bases = repository.merge_bases(old, new)
+    commits = repository.between(bases, new.id)[::-1]
+    store = Store(state / opening.STORE, named(opening.recipe(settings).identity()), settings.arch)
+    exact = store.built_of() if settings.store else frozenset()
+    looked_at = differing(repository, store, bases, new.id)
+    search = forecast.searched(_differ(commits, looked_at), [commit in exact for commit in commits])
+    risk = (1 - settings.confidence) / 4
+    certifying = settings.confirm_boots or boots_for(risk, Tally(settings.end_boots, 0).at_least)
+    beside = len({old.id, new.id, *bases} - exact) + forecast.REVERTED
+    on_top = Expected(search.median + beside, search.worst + beside)
+    booted = forecast.boots(search, settings.end_boots, certifying)
+    return Plan(
+        old,
+        new,
+        len(commits),
+        tuple(bases),
+        sum(looked_at.values()) if looked_at else None,
+        len(looked_at),
+        sum(commit in exact for commit in commits),
+        Expected(on_top.median + forecast.CERTIFYING, on_top.worst + forecast.CERTIFYING),
+        booted,
+        _needs(repository, state, new),
+        shutil.disk_usage(_existing(state)).free,
+        forecast.seconds(on_top, forecast.CERTIFYING, booted, measured(state, settings)),
+    )
+
+
+def require_range(repository: Repository, old: Commit, new: Commit) -> None:
+    """Refuse ends between which nothing can be searched. Raises UserError."""
+    if repository.is_shallow():
+        raise UserError(f"{repository.path} is a shallow clone: its history is cut", "git fetch --unshallow")
+    if old.id == new.id:
+        raise UserError(f"both ends are the commit {old.short}", "--old and --new must differ")
+    bases = repository.merge_bases(old, new)
+    if not bases:
+        raise UserError(f"{old.short} and {new.short} have no common ancestor", "choose ends of one history")
+    if bases == [new.id]:
+        raise UserError(
+            f"the new end {new.short} is in the history of the old end {old.short}",
+            "swap --old and --new: old is the earlier commit, whichever of the two behaves well",
+        )
+
+
+def differing(repository: Repository, store: Store, olds: Sequence[str], new: str) -> dict[str, bool]:
+    """Return of each commit but merges whether it can make another kernel than its parent; {} if that is unknown.
+
+    Known as soon as any kernel of this recipe was built: by what took part in that. Of a long range: of the newest.
+    """
+    if (parts := store.newest_parts()) is None:
+        return {}
+    selection = Selection(parts, store.arch)
+    return {
+        commit: any(selection.matters(path, appeared) for path, appeared in changes.items())
+        for commit, changes in trees.touched(repository, olds, new, LOOKED_AT)
+    }
+
+
+def _differ(commits: Sequence[str], looked_at: Mapping[str, bool]) -> list[bool]:
+    """Return of each commit whether it can differ: all, where that is unknown; those not looked at as the others."""
+    if not looked_at:
+        return [True] * len(commits)
+    share = sum(looked_at.values()) / len(looked_at) if len(looked_at) >= LOOKED_AT else 0.0
+    return [
+        looked_at.get(commit, int((place + 1) * share) > int(place * share)) for place, commit in enumerate(commits)
+    ]
+
+
+def measured(state: Path, settings: Settings) -> Speeds:
+    """Return the speeds of this state directory's newest sessions of the same architecture and acceleration."""
+    builds: list[float] = []
+    from_nothing: list[float] = []
+    boots: list[float] = []
+    for session in _like(state, settings):
+        for step in session.steps:
+            if step.seconds.build > 0 and step.kernel is not None:
+                (from_nothing if step.purpose in _FROM_NOTHING else builds).append(step.seconds.build)
+            if step.observation is not None:
+                boots.append(step.seconds.boot + step.seconds.probe)
+    return Speeds(tuple(builds), tuple(from_nothing), tuple(boots))
+
+
+def _like(state: Path, settings: Settings) -> Iterator[Session]:
+    seen = 0
+    for name in reversed(sessions.names(state)):
+        try:
+            session = sessions.read(state, name)
+        except (UserError, OSError):
+            continue
+        if session.started.settings.repo == settings.repo and session.started.settings.accel == settings.accel:
+            yield session
+            if (seen := seen + 1) >= SESSIONS:
+                return
+
+
+def _needs(repository: Repository, state: Path, commit: Commit) -> int:
+    """Return the bytes that are still to be written: a work tree and objects, where no workspace is there yet."""
+    if any((state / "workspaces").glob("*/*/tree/.git")):
+        return 0
+    return 2 * trees.size(repository, commit.id)
+
+
+def _existing(place: Path) -> Path:
+    while not os.path.lexists(place):
+        place = place.parent
+    return place

@@ -1,0 +1,125 @@
+"""Does the dry run foresee what a bisection takes, and build nothing?"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+
+import hypothesis
+import pytest
+from hypothesis import strategies as st
+
+from bisector.evidence import forecast
+from bisector.evidence.forecast import Expected, Speeds
+from bisector.host import trees
+from bisector.host.repository import Repository
+from bisector.report import plan as words
+from tests import samples
+from tests.conftest import ONCE, Bisector
+from tests.minitree import MiniTree
+
+
+def halved(differs: Sequence[bool], there: Sequence[bool], culprit: int) -> int:
+    """Count the builds of a plain search by halves, commit by commit."""
+    kernels = [0]
+    for can in differs:
+        kernels.append(kernels[-1] + can)
+    have = {kernels[0], kernels[-1]} | {kernels[place + 1] for place, known in enumerate(there) if known}
+    old, new, builds = 0, len(differs), 0
+    shown = {kernel: kernel > kernels[culprit] for kernel in kernels}
+    while new - old > 1:
+        middle = (old + new) // 2
+        if kernels[middle] not in have:
+            builds, have = builds + 1, have | {kernels[middle]}
+        if shown[kernels[middle]]:
+            new = middle
+        else:
+            old = middle
+    return builds
+
+
+@hypothesis.given(st.lists(st.tuples(st.booleans(), st.booleans()), min_size=1, max_size=60))
+def test_no_search_builds_more_than_was_foreseen(commits: list[tuple[bool, bool]]) -> None:
+    differs, there = [can for can, _ in commits], [known for _, known in commits]
+    told = forecast.searched(differs, there)
+    builds = [halved(differs, there, place) for place, can in enumerate(differs) if can]
+    assert told.median <= told.worst
+    # A commit that is known to be alike is passed over at once, so that git goes on from another middle.
+    assert max(builds, default=0) <= told.worst + 1
+    assert told.worst <= max(builds, default=0) + 1
+
+
+@pytest.mark.parametrize(("commits", "worst"), [(0, 0), (1, 0), (2, 1), (30, 5), (1000, 10), (1024, 10)])
+def test_a_range_in_which_all_differ_is_halved(commits: int, worst: int) -> None:
+    assert forecast.searched([True] * commits, [False] * commits).worst == worst
+
+
+def test_what_cannot_differ_or_is_at_hand_is_not_built() -> None:
+    chance = random.Random(1)
+    some = [chance.random() < 0.07 for _ in range(2000)]
+    assert forecast.searched(some, [False] * 2000).median < 9
+    assert forecast.searched(some, [True] * 2000) == Expected(0, 0)
+    assert forecast.searched([False] * 2000, [False] * 2000) == Expected(0, 0)
+
+
+def test_time_comes_from_what_was_measured() -> None:
+    kernels, booted = Expected(4, 6), Expected(30, 32)
+    speeds = Speeds((10.0, 10.0), (60.0,), (1.0, 1.0))
+    assert forecast.seconds(kernels, 2, booted, speeds) == (190.0, 212.0)
+    assert forecast.seconds(kernels, 2, booted, Speeds((5.0, 15.0), (60.0,), (1.0,))) > (190.0, 212.0)  # type: ignore[operator]
+    assert forecast.seconds(kernels, 2, booted, Speeds((), (60.0,), (1.0,))) is None
+
+
+def test_a_plan_builds_nothing_and_foresees_the_session(tree: MiniTree, bisector: Bisector) -> None:
+    ids = tree.story(30, flip_at=17)
+    words = ("--repo", tree.path, "--old", tree.base, "--new", ids[-1])
+    cold = bisector("plan", "--json", *words).lines[0]["plan"]
+    assert not bisector.state.exists()
+    assert (cold["commits"], cold["differing"], cold["seconds"], cold["at_hand"]) == (30, None, None, 0)
+    assert cold["needs"] > 0 < cold["free"]
+    ran = bisector.start(tree.path, tree.base, ids[-1])
+    builds = sum(step["seconds"]["build"] > 0 for step in ran.steps)
+    boots = sum(step["observation"] is not None for step in ran.steps)
+    assert cold["kernels"]["median"] - 3 <= builds <= cold["kernels"]["worst"]
+    assert cold["boots"]["median"] - 3 <= boots <= cold["boots"]["worst"] + 1
+    [planned] = [line["plan"] for line in ran.lines if line.get("event") == "planned"]
+    assert planned["kernels"] == cold["kernels"]
+    warm = bisector("plan", "--json", *words).lines[0]["plan"]
+    # Each third commit changes a text only, but for the culprit.
+    assert (warm["differing"], warm["looked_at"]) == (21, 30)
+    assert warm["kernels"]["worst"] < cold["kernels"]["worst"]
+    assert warm["seconds"][0] <= warm["seconds"][1]
+    assert warm["at_hand"] > 3
+
+
+def test_a_plan_refuses_what_start_refuses(tree: MiniTree, bisector: Bisector) -> None:
+    ids = tree.story(3, flip_at=1)
+    for old, new, why in ((ids[2], ids[0], "swap"), (ids[0], ids[0], "both ends"), ("nowhere", ids[0], "no commit")):
+        ran = bisector("plan", "--repo", tree.path, "--old", old, "--new", new)
+        assert ran.code == 2
+        assert why in ran.err
+
+
+def test_the_search_says_how_many_commits_can_differ(tree: MiniTree, bisector: Bisector) -> None:
+    ids = tree.story(12, flip_at=7)
+    ran = bisector.start(tree.path, tree.base, ids[-1], *ONCE)
+    [line] = [one for one in ran.lines if one.get("event") == "search"]
+    assert (line["commits"], line["differing"]) == (12, 8)
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_a_plan_is_told_in_words(known: bool) -> None:
+    made = samples.PLAN if known else samples.PROGRESS[1].plan  # type: ignore[union-attr]
+    told = dict(words.facts(made))
+    assert told["kernels to build"] == "6, at most 8"
+    assert ("2 min" in told["time"]) == known
+    assert ("nothing was measured" in words.line(made)) == (not known)
+    assert ("5 of the 11 without merges can" in words.line(made)) == known
+
+
+def test_git_tells_what_each_commit_changed(tree: MiniTree) -> None:
+    one = tree.commit("mini: a name with spaces", files={"a b c": "x\n", "lib/lib.c": "y\n"})
+    two = tree.commit("mini: nothing but a mode", files={"README.md": None})
+    found = list(trees.touched(Repository(tree.path), [tree.base], two, 10))
+    assert found == [(two, {"README.md": True}), (one, {"a b c": True, "lib/lib.c": False})]
+    assert [commit for commit, _ in trees.touched(Repository(tree.path), [tree.base], two, 1)] == [two]
