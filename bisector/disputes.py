@@ -13,7 +13,13 @@ def disputed(session: Session, repository: Repository, revision: str) -> Commit:
     """Return the commit, which must be in the session's range. Raises UserError."""
     started = session.started
     if session.question is None:
-        raise UserError(f"session {session.name} has no question yet", "bisector resume goes on to it")
+        ended = session.conclusion is not None
+        hint = (
+            "it ended before there was one: bisector start begins another"
+            if ended
+            else "bisector resume goes on to it"
+        )
+        raise UserError(f"session {session.name} has no question{'' if ended else ' yet'}", hint)
     commit = repository.commit(revision)
     if commit.id != started.old.id and commit.id not in repository.between([started.old.id], started.new.id):
         raise UserError(

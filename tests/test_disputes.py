@@ -151,6 +151,26 @@ def test_boots_that_were_read_wrongly_are_read_again_and_the_search_goes_on_from
     assert bisector.journal == before
 
 
+def test_no_name_stands_on_a_certifying_boot_that_reads_otherwise_now(found: list[str], bisector: Bisector) -> None:
+    # What the culprit's certifying boot really said is what its parent's did: a bisector with a defect misread it.
+    path = bisector.sessions[0] / "journal.jsonl"
+    lines = [json.loads(line) for line in path.read_bytes().splitlines()]
+    by_purpose = {line["step"]["purpose"]: line["step"] for line in lines if line["event"] == "step"}
+    by_purpose["culprit"]["heard"] = by_purpose["parent"]["heard"]
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    ran = bisector("rejudge", "--json")
+    assert f"a boot of {found[5][:12]} reads otherwise: " in ran.err
+    assert (ran.code, ran.culprit) in ((15, None), (16, None)), ran.err
+    assert found[5] in ran.candidates
+
+
+def test_a_question_that_never_was_is_not_gone_on_to(tree: MiniTree, bisector: Bisector) -> None:
+    ids = tree.story(3, flip_at=1, new="STUCK")
+    assert bisector.start(tree.path, tree.base, ids[-1], *ONCE).code == 11
+    ran = bisector("mark", ids[0], "old", *WHY)
+    assert (ran.code, "bisector start begins another" in ran.err) == (2, True)
+
+
 def test_a_rejudging_that_was_stopped_is_gone_on_with(found: list[str], bisector: Bisector) -> None:
     [*_, commit] = [
         event["step"]["commit"]["id"] for event in of(bisector, "step") if event["step"]["purpose"] == "search"
