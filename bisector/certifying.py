@@ -8,12 +8,12 @@ with rates that come from unsteady ends: else there is no verdict, and the searc
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from bisector.evidence import sequential
 from bisector.evidence.confirm import Fresh
-from bisector.evidence.rates import Tally, boots_for
+from bisector.evidence.rates import Tally, boots_for, difference
 from bisector.model import Commit, Purpose, Step, Verdict
 from bisector.readings import Readings
 from bisector.weighing import rates
@@ -42,6 +42,21 @@ class Edge:
             for old in self.olds:
                 seen[old.id] = self._fresh(old, Purpose.PARENT, shown.at_least, share / len(self.olds))
         return seen
+
+    def apart(self, fresh: Mapping[str, Fresh]) -> bool:
+        """Tell whether the fresh boots alone show that each of the others reads *new* less often than the culprit.
+
+        Whatever rates the ends told: theirs may be the luck of the few boots in which they differed. The evidence
+        that two rates are one exceeds 1 / risk with that risk at most, however long one boots on (J. Ville, 1939).
+        """
+        if not self.weighed:
+            return True
+        marked = self.readings.steps.marked()
+        made = Tally.of(step.verdict for step in fresh[self.culprit.id].steps)
+        others = [Tally.of(step.verdict for step in fresh[old.id].steps) for old in self.olds if old.id not in marked]
+        return self.culprit.id in marked or all(
+            difference(made, other) >= 1 - self.risk / len(self.olds) and made.rate > other.rate for other in others
+        )
 
     def once_more(self) -> None:
         """Boot the culprit and each of the others one time more."""

@@ -154,16 +154,22 @@ class Bisection:
             fresh = edge.fresh()
             said = confirm.conclude(edge.culprit, edge.olds, fresh, files, self.git.cannot_differ)
             made = _numbered(readings, said)
-            if made.kind is not Kind.FOUND or (made.odds and made.odds.culprit >= self.steps.settings.confidence):
+            if made.kind is not Kind.FOUND or made.odds is None:
+                return made
+            share = made.odds.culprit
+            if share < self.steps.settings.confidence:
+                doubt = f"all boots together are sure of it with {share:.3g} only"
+            elif not edge.apart(fresh):
+                doubt = "its fresh boots hardly differ from those of its parent"
+            else:
                 return made
             edge.once_more()
         known = readings.known()
-        assert made.odds is not None
         likely = known.holding(self.steps.settings.confidence)[:10]
         return replace(
             made,
             kind=Kind.BELOW_CONFIDENCE,
-            because=f"{made.because}; but all boots together are sure of it with {made.odds.culprit:.3g} only",
+            because=f"{made.because}; but {doubt}",
             culprit=None,
             candidates=tuple(Candidate(self.repository.read(one), "not ruled out", share) for one, share in likely),
         )

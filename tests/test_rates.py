@@ -102,3 +102,18 @@ def test_a_test_errs_no_more_often_than_its_risk_and_needs_the_boots_that_it_say
         boots[new] += tally.boots
     assert wrong / trials <= risk * 1.3
     assert max(boots) / (trials / 2) == pytest.approx(test.boots, rel=0.35)
+
+
+def test_two_that_read_alike_seem_to_differ_no_more_often_than_the_risk_however_long_one_boots_on() -> None:
+    chance, risk, trials = random.Random(7), 0.05, 400
+    crossed = 0
+    for _ in range(trials):
+        rate = chance.choice([0.02, 0.1, 0.3, 0.5])
+        one, other = Tally(), Tally()
+        for _ in range(60):
+            one += Tally(1, 0) if chance.random() < rate else Tally(0, 1)
+            other += Tally(1, 0) if chance.random() < rate else Tally(0, 1)
+            if difference(one, other) >= 1 - risk:
+                crossed += 1
+                break
+    assert crossed <= risk * trials

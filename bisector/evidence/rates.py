@@ -45,6 +45,11 @@ class Tally:
         return self.new + self.old
 
     @property
+    def rate(self) -> float:
+        """The share of *new*, 0 without boots."""
+        return self.new / self.boots if self.boots else 0.0
+
+    @property
     def mixed(self) -> bool:
         """Whether both were read."""
         return bool(self.new and self.old)
