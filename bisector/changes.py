@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from bisector import verdict
 from bisector.endings import Kind
 from bisector.known import Session
 from bisector.model import Commit, Outcome, Purpose
@@ -11,13 +12,17 @@ from bisector.model import Commit, Outcome, Purpose
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One commit that changed what a scenario shows; `session` is the one that certified it."""
+    """One commit that changed what a scenario shows; `session` is the one that certified it.
+
+    `others`: with it one of these did, and untestable commits hide which.
+    """
 
     commit: Commit
     scenario: str
     before: Outcome
     after: Outcome
     session: str
+    others: tuple[Commit, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,27 +37,34 @@ class Interval:
 
 
 def change(session: Session) -> Change | None:
-    """Return what a session found, as it was seen in the fresh boots; None if it named no commit."""
+    """Return what a session found, as it was seen in the fresh boots; None if it named no commit and no set."""
     made, asked = session.conclusion, session.question
-    if made is None or asked is None or made.kind is not Kind.FOUND or made.culprit is None:
+    if made is None or asked is None or made.kind not in (Kind.FOUND, Kind.AMONG):
         return None
-    shown = _shown(session, Purpose.CULPRIT)
-    before = list(_shown(session, Purpose.PARENT).values())
-    if not shown or not before:
+    named = [made.culprit] if made.culprit is not None else [one.commit for one in made.candidates]
+    shown, before = _shown(session, Purpose.CULPRIT), list(_shown(session, Purpose.PARENT).values())
+    if not named or not before or named[0] not in shown:
         return None
-    return Change(made.culprit, asked.scenario, before[0], shown[made.culprit], session.name)
+    return Change(named[0], asked.scenario, before[0], shown[named[0]], session.name, tuple(named[1:]))
 
 
 def intervals(session: Session) -> list[Interval]:
-    """Return where else there must be a change: below a parent that does not show what the old end does."""
-    asked = session.question
-    if asked is None or change(session) is None:
+    """Return where else there must be a change: below whatever shows neither the old nor the new behaviour."""
+    asked, found = session.question, change(session)
+    if asked is None or found is None:
         return []
-    return [
-        Interval(session.started.old, parent, asked.scenario, asked.old, outcome)
-        for parent, outcome in _shown(session, Purpose.PARENT).items()
-        if outcome != asked.old and outcome not in asked.also_old
-    ]
+    olds, news = {asked.old, *asked.also_old}, {asked.new, *asked.also_new}
+    third = [(one, shown) for one, shown in _shown(session, Purpose.PARENT).items() if shown not in olds]
+    if not third:
+        # In a set: the last of its commits that was seen to do something else, whatever that hides.
+        searched = _shown(session, Purpose.SEARCH)
+        within = [(one, searched[one]) for one in found.others if one in searched]
+        third = [(one, shown) for one, shown in within if shown not in olds | news and _measured(shown)][:1]
+    return [Interval(session.started.old, one, asked.scenario, asked.old, shown) for one, shown in third]
+
+
+def _measured(outcome: Outcome) -> bool:
+    return outcome.word not in verdict.NOT_MEASURED | verdict.BROKEN_OFF
 
 
 def _shown(session: Session, purpose: Purpose) -> dict[Commit, Outcome]:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import ONCE, SHORT, Bisector, Ran
-from tests.minitree import MiniTree
+from tests.minitree import Edits, MiniTree
 
 ASKED = ("--scenario", "exec-sigtrap")
 
@@ -70,6 +70,22 @@ def test_every_change_of_a_range_is_found_where_it_goes_over_a_third_behaviour(
         (ids[2], "STUCK", "DUP"),
     ]
     assert len({one["session"] for one in told}) == 3
+
+
+def test_every_change_goes_on_below_a_set(tree: MiniTree, bisector: Bisector) -> None:
+    edits: dict[int, Edits] = {
+        2: {"hits": {"exec-sigtrap": "DUP"}},
+        5: {"breaks": "compile"},
+        7: {"mends": True, "hits": {"exec-sigtrap": "OK"}},
+    }
+    ids = tree.story(10, 2, edits=edits)
+    ran = bisector.start(tree.path, tree.base, ids[-1], *ONCE, "--every-change")
+    assert ran.code == 10, ran.err
+    [[among, single]] = [line["changes"] for line in ran.lines if line.get("command") == "changes"]
+    assert (among["commit"]["id"], among["after"]["word"]) == (ids[7], "OK")
+    assert {ids[5], ids[6]} <= {one["id"] for one in among["others"]}
+    assert (single["commit"]["id"], single["before"]["word"], single["after"]["word"]) == (ids[2], "STUCK", "DUP")
+    assert single["others"] == []
 
 
 def test_a_scenario_can_be_chosen_where_several_differ(tree: MiniTree, bisector: Bisector) -> None:

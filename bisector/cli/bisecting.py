@@ -103,8 +103,11 @@ def _every_change(session: Session, chosen: Settings, as_json: bool, state: Path
     if as_json:
         Printer(as_json).value(answers.Changes(changes=known))
     elif known:
-        rows = [[one.commit.short, one.scenario, f"{one.before} to {one.after}", one.session] for one in known]
-        table(sys.stdout, ["commit", "scenario", "change", "session"], rows)
+        rows = []
+        for one in known:
+            named = ", ".join(commit.short for commit in (one.commit, *one.others))
+            rows.append([named, one.scenario, f"{one.before} to {one.after}", one.session])
+        table(sys.stdout, ["commit, or one of", "scenario", "change", "session"], rows)
     return code
 
 
