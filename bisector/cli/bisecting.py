@@ -104,9 +104,9 @@ def _every_change(session: Session, chosen: Settings, as_json: bool, state: Path
         Printer(as_json).value(answers.Changes(changes=known))
     elif known:
         rows = []
-        for one in known:
-            named = ", ".join(commit.short for commit in (one.commit, *one.others))
-            rows.append([named, one.scenario, f"{one.before} to {one.after}", one.session])
+        for told in known:
+            named = ", ".join(commit.short for commit in (told.commit, *told.others))
+            rows.append([named, told.scenario, f"{told.before} to {told.after}", told.session])
         table(sys.stdout, ["commit, or one of", "scenario", "change", "session"], rows)
     return code
 

@@ -1,4 +1,4 @@
-"""What does bisector cost beyond make and QEMU themselves? Pairs, side by side, in one run on Linux 6.12.
+"""What does bisector cost beyond make and QEMU themselves? Pairs, side by side, on Linux 6.12.
 
 Every pair does the same work twice: once by bisector, once by the bare programs with the same arguments,
 in worktrees and object directories that went through the same commits.
@@ -9,14 +9,12 @@ from __future__ import annotations
 import os
 import statistics
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-import readme
 from kernel_history import History, make
 
 from bisector import api, boot, opening, probe, sessions, verdict
@@ -183,7 +181,7 @@ def row(what: str, pairs: list[Pair]) -> str:
     """Return a row of the table, with the differences pair by pair."""
     ours, bare = [pair.ours for pair in pairs], [pair.bare for pair in pairs]
     beyond = spread([pair.ours - pair.bare for pair in pairs])
-    return f"| {what} ({len(pairs)} pairs) | {spread(ours)} | {spread(bare)} | {beyond} s |"
+    return f"| {what} ({len(pairs)} pairs) | {spread(ours)} s | {spread(bare)} s | {beyond} s |"
 
 
 def spread(values: list[float]) -> str:
@@ -191,8 +189,8 @@ def spread(values: list[float]) -> str:
     return f"{statistics.median(values):.2f} ({min(values):.2f} to {max(values):.2f})"
 
 
-def main() -> None:
-    """Print the table."""
+def rows() -> list[str]:
+    """Return the rows of steps, boots and hangs, on Linux 6.12."""
     home = opening.cache() / "demo"
     home.mkdir(parents=True, exist_ok=True)
     history = make(SOURCE, home / "linux-6.12.git", "demo")
@@ -204,21 +202,9 @@ def main() -> None:
         hung = hangs(chosen, make(SOURCE, home / "linux-6.12.git", "boot-hangs").culprit, session, Path(place))
     subprocess.run(["git", "-C", chosen.repo, "worktree", "prune"], check=True)
     ratios = [one / other for one, other in zip(verdicts, alone, strict=True)]
-    machine = f"{os.cpu_count()} CPUs, {session.started.versions['qemu']}"
-    lines = [
-        "| what | bisector, s | bare programs, s | beyond them |",
-        "|---|---|---|---|",
+    return [
         row("a step that boots", [pair for pair in pairs if pair.bootable]),
         row("a step without a kernel (a failing make is run twice)", [pair for pair in pairs if not pair.bootable]),
-        f"| boot to verdict ({PAIRS} pairs) | {spread(verdicts)} | {spread(alone)} | × {spread(ratios)} |",
-        f"| a boot that hangs, with its evidence ({HANGS} boots) | {spread(hung)} | for ever | |",
-        "",
-        f"Medians and ranges, on {machine}, ccache warm after the first build.",
+        f"| boot to verdict ({PAIRS} pairs) | {spread(verdicts)} s | {spread(alone)} s | × {spread(ratios)} |",
+        f"| a boot that hangs, with its evidence ({HANGS} boots) | {spread(hung)} s | for ever | |",
     ]
-    if sys.argv[1:] == ["--write"]:
-        readme.put("bench", "\n".join(lines))
-    print("\n".join(lines))
-
-
-if __name__ == "__main__":
-    main()

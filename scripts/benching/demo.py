@@ -1,0 +1,49 @@
+"""How long does the demo's bisection take, beside the script that people write? Cold, and with its kernels."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from kernel_history import make
+from planting import plain
+from planting.kinds import Planted
+
+from benching.pairs import SOURCE
+from bisector import opening
+
+
+def rows() -> list[str]:
+    """Return the rows: a cold store and cache, and a warm store, each beside the same script's run."""
+    home = opening.cache() / "demo"
+    home.mkdir(parents=True, exist_ok=True)
+    repo = home / "linux-6.12.git"
+    history = make(SOURCE, repo, "demo")
+    with tempfile.TemporaryDirectory(dir=home) as place:
+        # A cache of its own: nothing of an earlier run, and the probe's compilation counts too.
+        environ = os.environ | {"XDG_CACHE_HOME": f"{place}/cache"}
+        argv = [sys.executable, "-m", "bisector", "start", "--json", "--new-session", "--state", f"{place}/state"]
+        argv += ["--repo", str(repo), "--old", history.old, "--new", history.new, "--scenario", "exec-sigtrap"]
+        cold, warm = (_timed(argv, environ) for _ in range(2))
+        began = time.monotonic()
+        said = plain.bisect(
+            repo, Planted(history.old, history.new, frozenset({history.culprit})), Path(place, "hand")
+        )
+        by_hand = time.monotonic() - began
+    if said.named != history.culprit:
+        raise SystemExit(f"the script named {said.named}")
+    return [
+        f"| the demo's history, nothing built before, with certificate and revert | {cold:.0f} s | {by_hand:.0f} s, "
+        f"without them | × {cold / by_hand:.2f} |",
+        f"| the same again, its kernels in the store | {warm:.0f} s | {by_hand:.0f} s | × {warm / by_hand:.2f} |",
+    ]
+
+
+def _timed(argv: list[str], environ: dict[str, str]) -> float:
+    began = time.monotonic()
+    subprocess.run(argv, env=environ, stdin=subprocess.DEVNULL, capture_output=True, check=True)
+    return time.monotonic() - began

@@ -1,0 +1,66 @@
+"""How many kernels are built, where few commits touch the build? bisector beside a plain `git bisect run`."""
+
+from __future__ import annotations
+
+import json
+import statistics
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from random import Random
+
+from planting import plain
+from planting.kinds import Planted
+
+from benching import long
+
+SIZE, SHARES = 2000, (0.05, 0.07, 0.1)
+
+
+@dataclass(frozen=True)
+class Built:
+    """Kernels built on one history: in bisector's search, by it in all, and by the plain script."""
+
+    search: int
+    whole: int
+    plain: int
+
+
+def rows(repeats: int, chance: Random) -> list[str]:
+    """Return a row for each share of commits that touch the build."""
+    told = []
+    for share in SHARES:
+        seen = [_bisected(share, Random(f"{chance.random()} {number}")) for number in range(repeats)]
+        ours, whole, theirs = ([getattr(one, name) for one in seen] for name in ("search", "whole", "plain"))
+        fewer = 100 * (1 - sum(ours) / sum(theirs))
+        told.append(
+            f"| kernels built in the search, {SIZE:,} commits with merges, {100 * share:.0f} % touch the build "
+            f"({repeats} histories) | {_spread(ours)}; in all, with ends, certificate and revert {_spread(whole)} | "
+            f"{_spread(theirs)} | {fewer:.0f} % fewer in the search |"
+        )
+    return told
+
+
+def _bisected(share: float, chance: Random) -> Built:
+    with tempfile.TemporaryDirectory() as home:
+        place = Path(home)
+        history = long.shaped(place / "linux", SIZE, share, chance)
+        argv = [sys.executable, "-m", "bisector", "start", "--json", "--state", str(place / "state")]
+        argv += ["--repo", str(history.repo), "--old", history.old, "--new", history.new]
+        done = subprocess.run(argv, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=True)
+        lines = [json.loads(line) for line in done.stdout.splitlines()]
+        steps = [line["step"] for line in lines if line.get("event") == "step"]
+        [named] = [line["conclusion"]["culprit"] for line in lines if line.get("event") == "conclusion"]
+        built = [step["purpose"] for step in steps if step["seconds"]["build"] > 0]
+        planted = Planted(history.old, history.new, frozenset({history.culprit}))
+        said = plain.bisect(history.repo, planted, place / "people")
+        if named["id"] != history.culprit or said.named != history.culprit:
+            raise SystemExit(f"not the planted commit: {named['id']}, {said.named}")
+        return Built(built.count("search"), len(built), said.builds)
+
+
+def _spread(values: Sequence[int]) -> str:
+    return f"{statistics.median(values):g} ({min(values)} to {max(values)})"
