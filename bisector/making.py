@@ -30,12 +30,12 @@ def made(
     checked_out = built = 0.0
     if isinstance(made, Kernel) and made.source and exact:
         made = None
+    if made is None and before is not None and not clean:
+        bench.warn(f"the kernel that was kept of {commit.short} is gone or spoiled: it is made again")
     if made is None and bench.store is not None:
         listing = trees.listing(bench.workspace.git, commit.id)
         made = bench.store.taken(commit.id, listing, bench.kept(commit), clean=clean, exact=exact)
     if made is None:
-        if before is not None and not clean:
-            bench.warn(f"the kernel that was kept of {commit.short} is gone or spoiled: building it again")
         made, checked_out, built = _make(bench, commit, tell, clean)
         if bench.store is not None and isinstance(made, Kernel):
             bench.store.put(made, listing, clean=clean)

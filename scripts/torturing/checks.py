@@ -17,9 +17,9 @@ def lost(before: bytes, after: bytes) -> list[str]:
 
 
 def unrecorded(said: Iterable[Json], journal: Sequence[Json]) -> list[str]:
-    """What a person was told is on the disk: every event but progress."""
+    """What a person was told is on the disk: every event but progress and the plan."""
     kept = list(journal)
-    told = [event for event in said if event.get("event") not in (None, "progress", "stopped")]
+    told = [event for event in said if event.get("event") not in (None, "progress", "planned", "stopped")]
     return [f"lost: the event {one['event']} was told, and the journal has it not" for one in told if one not in kept]
 
 

@@ -34,6 +34,10 @@ _SAME = (
     # mkstemp's letters: gcc's and ccache's temporary files.
     (re.compile(r"/cc[A-Za-z0-9]{6}\."), "/ccXXXXXX."),
     (re.compile(r"\.tmp\.[A-Za-z0-9]{6}"), ".tmp.XXXXXX"),
+    # Which kernels the sessions share, and of which commits they were built, hangs on what was built before.
+    (re.compile(r"/kernels/[0-9a-f]{32}"), "/kernels/RECIPE"),
+    (re.compile(r"/kernels/RECIPE/[0-9a-f]{64}"), "/kernels/RECIPE/KEY"),
+    (re.compile(r"built-of-[0-9a-f]{40}"), "built-of-COMMIT"),
     # A boot that was killed leaves its console's log, and the next one takes the next number: both are evidence.
     (re.compile(r"console-\d+\.log"), "console-N.log"),
 )
@@ -171,7 +175,7 @@ _OF_A_STEP = {"checking out": "checkout", "building": "build", "booting": "boot"
 
 def phase(events: Sequence[Json]) -> str:
     """Name the phase that follows on these events."""
-    if not events or events[-1].get("event") in (None, "started", "resumed"):
+    if not events or events[-1].get("event") in (None, "started", "planned", "resumed"):
         return "start-up"
     last = events[-1]
     if last["event"] == "conclusion":
