@@ -10,8 +10,8 @@ from bisector import __version__, disputes, journal, opening, planning, rejudgin
 from bisector.bench import Bench
 from bisector.build import CONFIG_BYTES, TINY
 from bisector.endings import Conclusion
-from bisector.errors import BisectorError, HostError, Interrupted, UserError
-from bisector.events import Concluded, Event, Planned, Resumed, Started, Stopped, now
+from bisector.errors import BisectorError, HostError, Interrupted, Misinferred, UserError
+from bisector.events import Concluded, Distrusted, Event, Planned, Resumed, Started, Stopped, now
 from bisector.evidence.forecast import Plan
 from bisector.host import files, stopping
 from bisector.host.repository import Repository
@@ -107,7 +107,11 @@ def retest(session: Session, revision: str, times: int, *, state: Path, emit: Em
 
         def again(steps: Steps) -> None:
             for _ in range(times):
-                steps.take(commit, Purpose.RETEST, session.question)
+                try:
+                    steps.take(commit, Purpose.RETEST, session.question)
+                except Misinferred as error:
+                    steps.record(Distrusted(because=error.message))
+                    steps.take(commit, Purpose.RETEST, session.question)
 
         return _work(Journal(session), repository, state, emit, warn, again, resumed=True)
 

@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from bisector import opening, sessions
+from bisector import journal, opening, sessions
 from bisector.errors import UserError
 from bisector.evidence import forecast
 from bisector.evidence.forecast import Expected, Plan, Speeds
@@ -113,11 +113,13 @@ def _like(state: Path, settings: Settings) -> Iterator[Session]:
     seen = 0
     for name in reversed(sessions.names(state)):
         try:
-            session = sessions.read(state, name)
+            began = journal.begun(sessions.home(state) / name)
+            if began is None or (began.settings.repo, began.settings.accel) != (settings.repo, settings.accel):
+                continue
+            yield sessions.read(state, name)
         except (UserError, OSError):
             continue
-        if session.started.settings.repo == settings.repo and session.started.settings.accel == settings.accel:
-            yield session
+        else:
             if (seen := seen + 1) >= SESSIONS:
                 return
 

@@ -23,8 +23,9 @@ from bisector.model import (
     Verdict,
 )
 
-# On these everything rests, so they are built and not inferred.
-_AS_IT_IS = (Purpose.TEST, Purpose.OLD_END, Purpose.NEW_END, Purpose.MERGE_BASE)
+# On these the answer rests, or a person wants to know it: they are built and not inferred.
+_AS_IT_IS = {Purpose.TEST, Purpose.OLD_END, Purpose.NEW_END, Purpose.MERGE_BASE}
+_AS_IT_IS |= {Purpose.RETEST, Purpose.REVERTED, Purpose.PAIR}
 
 
 def take(

@@ -191,7 +191,10 @@ def _visits(report: Report) -> Section | None:
 def _inherited(report: Report) -> Section | None:
     if not report.inherited:
         return None
-    rows = tuple((one.short, source.short, f"{number}", one.subject) for one, source, number in report.inherited)
+    rows = tuple(
+        (one.short, source[:12], "in the store" if number is None else f"{number}", one.subject)
+        for one, source, number in report.inherited
+    )
     said = "Not built: nothing in which they differ from a tested commit took part in its build."
     head = ("commit", "kernel of", "files that differ", "subject")
     return Section("Commits with the kernel of another", paragraphs=(said,), table=Table(head, "<<><", rows))

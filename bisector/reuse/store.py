@@ -26,6 +26,8 @@ from bisector.reuse.parts import Parts
 
 # Bytes that all kernels together may have: one of the tiny kernel has 5 MB with all that is kept beside it.
 MOST = 4 << 30
+# Kernels of other commits that are looked at, the last used first: 3 ms each.
+LOOKED_AT = 200
 # Seconds that we wait for another session to come out of the store; then we build.
 PATIENCE = 10.0
 # Beside a kernel: what was read of its commit, to know most of the others at a glance.
@@ -51,7 +53,7 @@ class Store:
         if it cannot be written.
         """
         with self._locked(fcntl.LOCK_SH) as ours:
-            for entry in self._entries() if ours else ():
+            for entry in self._likely(commit, exact=exact) if ours else ():
                 made, how = keep.manifested(entry), _told(entry / f"{_BUILT_OF}{commit}")
                 if made is None or (clean and how != _FROM_NOTHING) or (exact and not how):
                     continue
@@ -103,6 +105,11 @@ class Store:
 
     def _recipe(self) -> Path:
         return self.home / self.recipe
+
+    def _likely(self, commit: str, *, exact: bool) -> list[Path]:
+        """Return where the commit's kernel may be: what was built of it, and then the last used of the others."""
+        own = [note.parent for note in self._recipe().glob(f"*/{_BUILT_OF}{commit}")]
+        return own if exact else [*own, *(entry for entry in self._entries()[:LOOKED_AT] if entry not in own)]
 
     def _entries(self) -> list[Path]:
         """Return this recipe's kernels, the last used first."""

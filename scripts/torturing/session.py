@@ -71,8 +71,8 @@ def journal_of(session: Path | None) -> bytes:
 def kernels_of(session: Path | None) -> dict[str, dict[str, str]]:
     """Return the SHA-256 of the kept kernels' files, by commit and name; those that are not whole have dots.
 
-    Without the manifest, which says where the kernel lies and whether it was built from nothing, and without what took
-    part, of which an incremental build has more.
+    Without the manifest, which says where the kernel lies and whether it was built from nothing, and what took part,
+    of which an incremental build has more.
     """
     homes = sorted((session / "kernels").iterdir()) if session and (session / "kernels").is_dir() else []
     return {home.name: contents(home, "manifest.json", "parts.json") for home in homes if "." not in home.name}
