@@ -71,6 +71,29 @@ def test_a_wrong_kernel_from_the_store_is_found_out(tree: MiniTree, bisector: Bi
     assert [one["event"] for one in ran.lines if one.get("event") == "distrusted"] == ["distrusted"]
 
 
+def test_a_retest_of_a_wrong_kernel_boots_the_right_one(tree: MiniTree, bisector: Bisector) -> None:
+    first = tree.commit("mini: a list", files=unrecorded(tree))
+    edits: dict[int, Edits] = dict.fromkeys(range(12), TEXT) | {
+        4: {"files": {UNRECORDED: "OK\n"}, "neutral": "string"},
+        7: {"files": {UNRECORDED: "STUCK\n"}, "neutral": "string"},
+        9: {"files": {"behaviour.h": tree.files(tree.base)["behaviour.h"].replace("STUCK", "OK")}},
+    }
+    ids = tree.story(12, 9, edits=edits)
+    wrong = tree.commit("mini: not yet", parents=[ids[3]], branch="wrong", neutral="string")
+    version = tree.files(ids[4])["init/version.c"]
+    wrong = tree.commit("mini: as at 4", parents=[wrong], branch="wrong", files={"init/version.c": version})
+    assert bisector("test", "--repo", tree.path, wrong).code == 0
+    ran = bisector.start(tree.path, first, ids[-1], *ONCE, "--scenario", "exec-sigtrap")
+    assert (ran.code, ran.culprit) == (0, ids[9]), ran.err
+    taken = [step["commit"]["id"] for step in ran.steps if step["kernel"] and step["kernel"]["source"] == wrong]
+    assert taken
+    again = bisector("retest", "--json", taken[0], "-n", "1")
+    assert again.code != 20, again.err
+    [seen] = [step for step in again.steps if step["purpose"] == "retest"]
+    assert (seen["kernel"]["source"], seen["verdict"]) == ("", "new")
+    assert [one["event"] for one in again.lines if one.get("event") == "distrusted"] == ["distrusted"]
+
+
 def test_other_options_make_other_kernels(tree: MiniTree, bisector: Bisector, tmp_path: Path) -> None:
     fragment = tmp_path / "more.config"
     fragment.write_text("CONFIG_PANIC_TIMEOUT=-2  # wanted: another one\n")
