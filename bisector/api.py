@@ -239,7 +239,7 @@ def report(session: Session) -> values.Report:
 
 def _decisive(session: Session, purpose: Purpose) -> list[Step]:
     """Return one step with a kernel for each commit of this purpose."""
-    steps = {taken.commit.id: taken for taken in session.steps if taken.purpose is purpose and taken.kernel}
+    steps = {taken.commit.id: taken for taken in session.of_edge(purpose) if taken.kernel}
     return list(steps.values())
 
 

@@ -11,10 +11,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from bisector.errors import Misinferred
 from bisector.evidence import sequential
 from bisector.evidence.confirm import Fresh
 from bisector.evidence.rates import Tally, boots_for, difference
-from bisector.model import Commit, Purpose, Step, Verdict
+from bisector.model import Commit, Kernel, Purpose, Step, Verdict
 from bisector.readings import Readings
 from bisector.weighing import rates
 
@@ -53,7 +54,7 @@ class Edge:
             return True
         marked = self.readings.steps.marked()
         made = Tally.of(step.verdict for step in fresh[self.culprit.id].steps)
-        others = [Tally.of(step.verdict for step in fresh[old.id].steps) for old in self.olds if old.id not in marked]
+        others = [_not_new(fresh[old.id].steps) for old in self.olds if old.id not in marked]
         return self.culprit.id in marked or all(
             difference(made, other) >= 1 - self.risk / len(self.olds) and made.rate > other.rate for other in others
         )
@@ -66,6 +67,7 @@ class Edge:
     def _fresh(self, commit: Commit, purpose: Purpose, rate: float, risk: float) -> Fresh:
         """Boot one of them until it is sure. `rate`: at which a boot would tell if it were of the other kind."""
         taken = self._taken(commit, purpose, self.readings.steps.settings.confirm_boots or boots_for(risk, rate))
+        self._require_kin(commit, taken)
         if (mark := self.readings.steps.marked().get(commit.id)) is not None:
             return Fresh(mark, taken)
         said = {step.verdict for step in taken}
@@ -79,6 +81,17 @@ class Edge:
             taken = self._taken(commit, purpose, len(taken) + 1)
         return Fresh(None if found is Verdict.UNTESTABLE else found, taken)
 
+    def _require_kin(self, commit: Commit, taken: Sequence[Step]) -> None:
+        """Raise Misinferred if the commit, built from nothing, is not the kernel that its verdict came from."""
+        steps = self.readings.steps
+        kin = steps.session.inherited.get(commit.id)
+        source = steps.bench.known.get(kin.source.id) if kin else None
+        if not kin or not isinstance(source, Kernel):
+            return
+        for one in taken:
+            if one.kernel is None or one.kernel.build_id != source.build_id:
+                raise Misinferred(f"{commit.short} does not make the kernel of {kin.source.short}, as it seemed")
+
     def _test(self, risk: float) -> sequential.Test | None:
         if not self.weighed:
             return None
@@ -89,3 +102,9 @@ class Edge:
 
     def _taken(self, commit: Commit, purpose: Purpose, times: int) -> list[Step]:
         return self.readings.steps.tested(commit, purpose, times, self.readings.question)
+
+
+def _not_new(steps: Sequence[Step]) -> Tally:
+    """Count the boots, those that showed another behaviour as not new."""
+    booted = [step.verdict is Verdict.NEW for step in steps if step.observation is not None]
+    return Tally(sum(booted), len(booted) - sum(booted))

@@ -70,8 +70,8 @@ def _measured(outcome: Outcome) -> bool:
 def _shown(session: Session, purpose: Purpose) -> dict[Commit, Outcome]:
     """Return the outcome that each commit of this purpose showed most often."""
     seen: dict[Commit, list[Outcome]] = {}
-    for taken in session.steps:
-        if taken.purpose is purpose and taken.observation is not None and session.question is not None:
+    for taken in session.of_edge(purpose):
+        if taken.observation is not None and session.question is not None:
             outcome = taken.observation.reading(session.question.scenario).outcome
             seen.setdefault(taken.commit, []).append(outcome)
     return {commit: max(found, key=found.count) for commit, found in seen.items()}

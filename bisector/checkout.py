@@ -33,14 +33,19 @@ class Workspace:
     git: Worktree
 
 
+def home(repository: Repository, state: Path) -> Path:
+    """Return the directory of this repository's workspaces."""
+    common = str(repository.common_dir)
+    stem = re.sub(r"[^A-Za-z0-9_.-]+", "-", repository.path.name)[:64] or "tree"
+    return state / "workspaces" / f"{stem}-{hashlib.sha256(os.fsencode(common)).hexdigest()[:8]}"
+
+
 @contextmanager
 def workspace(repository: Repository, state: Path, commit: Commit) -> Iterator[Workspace]:
     """Hold a workspace of this repository below the state directory; make one where none is free."""
-    common = str(repository.common_dir)
-    stem = re.sub(r"[^A-Za-z0-9_.-]+", "-", repository.path.name)[:64] or "tree"
-    home = state / "workspaces" / f"{stem}-{hashlib.sha256(os.fsencode(common)).hexdigest()[:8]}"
+    place_of = home(repository, state)
     for number in range(64):
-        place = home / str(number)
+        place = place_of / str(number)
         place.mkdir(parents=True, exist_ok=True)
         with (place / "lock").open("w") as lock:
             try:
@@ -53,7 +58,7 @@ def workspace(repository: Repository, state: Path, commit: Commit) -> Iterator[W
             # Left by a git that was killed in the last step.
             held.git.break_own_locks()
             return
-    raise HostError(f"all workspaces below {home} are in use", "end some of the sessions that run there")
+    raise HostError(f"all workspaces below {place_of} are in use", "end some of the sessions that run there")
 
 
 def _opened(repository: Repository, place: Path, commit: Commit) -> Workspace:

@@ -14,6 +14,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+from bisector.errors import HostError
 from bisector.host import disk
 from bisector.model import Kernel
 from bisector.reuse.parts import Parts
@@ -40,6 +41,8 @@ def keep(kernel: Kernel, sources: Sequence[Path], *, clean: bool, parts: Parts |
             shutil.copyfile(source, copied)
             disk.settle(copied)
         files = {path.name: disk.digest(path) for path in sorted(part.iterdir())}
+        if Path(kernel.image).name not in files:
+            raise HostError(f"the image of {kernel.commit[:12]} was taken away", "resume makes it again")
         made = {"shape": SHAPE, "clean": clean, "kernel": asdict(kernel), "files": files}
         manifest = json.dumps(made, indent=1).encode() + b"\n"
         before = _manifest(into)

@@ -23,7 +23,7 @@ from bisector.events import (
     Tested,
     Unmarked,
 )
-from bisector.model import Question, Step, Verdict
+from bisector.model import Purpose, Question, Step, Verdict
 
 
 @dataclass(slots=True)
@@ -65,6 +65,20 @@ class Session:
         """What an outcome's name means: as at the start, or as a person said since."""
         return self.reread.on if self.reread else self.started.settings.on
 
+    def of_edge(self, purpose: Purpose) -> list[Step]:
+        """Return the steps of this purpose on which the answer rests; all of them, where no commit is named.
+
+        Another edge may have been booted before, and have not held.
+        """
+        steps = [step for step in self.steps if step.purpose is purpose]
+        made = self.conclusion
+        named = [*([made.culprit] if made.culprit else []), *(one.commit for one in made.candidates)] if made else []
+        if not named or purpose not in (Purpose.CULPRIT, Purpose.PARENT):
+            return steps
+        below = {parent for commit in named for parent in commit.parents}
+        wanted = {named[0].id} if purpose is Purpose.CULPRIT else below
+        return [step for step in steps if step.commit.id in wanted] or steps
+
     def catch_up(self, newer: Session) -> None:
         """Take over what a newer reading of the same journal says."""
         for known in fields(newer):
@@ -88,6 +102,7 @@ class Session:
                 self.inherited[event.commit.id] = event
             case Distrusted():
                 self.inherited, self.inheriting = {}, False
+                self.conclusion = None
                 self.steps = [step for step in self.steps if step.kernel is None or not step.kernel.source]
             case Reread():
                 self.reread, self.rejudged = event, False

@@ -165,7 +165,7 @@ def make_private(state: Path) -> None:
         state.mkdir(parents=True, exist_ok=True, mode=0o700)
         # A link to the state directory is a person's choice; what lies in a stranger's, the stranger may exchange.
         _require_own(state, state.stat())
-        for name in ("sessions", "tests", "workspaces"):
+        for name in ("sessions", "tests", "workspaces", STORE):
             place = state / name
             with suppress(FileExistsError):
                 place.mkdir(mode=0o700)

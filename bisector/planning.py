@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from bisector import journal, opening, sessions
+from bisector import checkout, journal, opening, sessions
 from bisector.errors import UserError
 from bisector.evidence import forecast
 from bisector.evidence.forecast import Expected, Plan, Speeds
@@ -33,12 +33,12 @@ def plan(settings: Settings, repository: Repository, old: Commit, new: Commit, s
     store = Store(state / opening.STORE, named(opening.recipe(settings).identity()), settings.arch)
     exact = store.built_of() if settings.store else frozenset()
     looked_at = differing(repository, store, bases, new.id)
-    search = forecast.searched(_differ(commits, looked_at), [commit in exact for commit in commits])
+    steps, search = forecast.searched(_differ(commits, looked_at), [commit in exact for commit in commits])
     risk = (1 - settings.confidence) / 4
     certifying = settings.confirm_boots or boots_for(risk, Tally(settings.end_boots, 0).at_least)
     beside = len({old.id, new.id, *bases} - exact) + forecast.REVERTED
     on_top = Expected(search.median + beside, search.worst + beside)
-    booted = forecast.boots(search, settings.end_boots, certifying)
+    booted = forecast.boots(steps, settings.end_boots, certifying, len({*bases} - {old.id}))
     return Plan(
         old,
         new,
@@ -96,7 +96,7 @@ def _differ(commits: Sequence[str], looked_at: Mapping[str, bool]) -> list[bool]
 
 
 def measured(state: Path, settings: Settings) -> Speeds:
-    """Return the speeds of this state directory's newest sessions of the same architecture and acceleration."""
+    """Return the speeds of this state directory's newest sessions with the same repository, compiler and machine."""
     builds: list[float] = []
     from_nothing: list[float] = []
     boots: list[float] = []
@@ -109,12 +109,16 @@ def measured(state: Path, settings: Settings) -> Speeds:
     return Speeds(tuple(builds), tuple(from_nothing), tuple(boots))
 
 
+def _machine(settings: Settings) -> tuple[str, ...]:
+    return settings.repo, settings.arch, settings.accel, settings.llvm
+
+
 def _like(state: Path, settings: Settings) -> Iterator[Session]:
     seen = 0
     for name in reversed(sessions.names(state)):
         try:
             began = journal.begun(sessions.home(state) / name)
-            if began is None or (began.settings.repo, began.settings.accel) != (settings.repo, settings.accel):
+            if began is None or _machine(began.settings) != _machine(settings):
                 continue
             yield sessions.read(state, name)
         except (UserError, OSError):
@@ -126,7 +130,7 @@ def _like(state: Path, settings: Settings) -> Iterator[Session]:
 
 def _needs(repository: Repository, state: Path, commit: Commit) -> int:
     """Return the bytes that are still to be written: a work tree and objects, where no workspace is there yet."""
-    if any((state / "workspaces").glob("*/*/tree/.git")):
+    if any(checkout.home(repository, state).glob("*/tree/.git")):
         return 0
     return 2 * trees.size(repository, commit.id)
 

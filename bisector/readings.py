@@ -44,7 +44,10 @@ class Readings:
 
     def known(self) -> Posterior:
         """Return what they say of the culprit."""
-        return posterior(self.within, self.tallies(), self.steps.marked())
+        pairs = [(commit, one.source.id) for commit, one in self.steps.session.inherited.items()]
+        # What lies above the part that is looked at tells nothing of it; what lies below the range has no change.
+        kin = [pair for pair in pairs if all(one in self.within or one not in self.whole for one in pair)]
+        return posterior(self.within, self.tallies(), self.steps.marked(), kin)
 
     def measured_otherwise(self, commit: str) -> Outcome | None:
         """Return the one outcome that all boots of a commit showed, if it is measured and neither old nor new."""

@@ -55,7 +55,12 @@ class Recipe:
     def identity(self) -> dict[str, object]:
         """Return all that decides which image a source becomes, but for the source: words, options, programs."""
         words = self.make(Path("tree"), Path("objects"))
-        tools = ("ld.lld",) if self.llvm else tuple(f"{self.cross_compile}{tool}" for tool in ("ld", "as", "objcopy"))
+        version = self.llvm if self.llvm.startswith("-") else ""
+        tools = (
+            (f"ld.lld{version}",)
+            if self.llvm
+            else tuple(f"{self.cross_compile}{tool}" for tool in ("ld", "as", "objcopy"))
+        )
         return {
             "words": [word for word in words if not word.startswith("-j")],
             "environment": _REPRODUCIBLE,

@@ -78,7 +78,7 @@ class GitSearch:
             tree.mark(commit, found)
         if self._open(tree, olds):
             log = self.bench.directory / "logs" / "git-bisect.log"
-            gitrun.run(tree, lambda commit: self._answer(commit, question, olds), log)
+            gitrun.run(tree, lambda commit: self._answer(commit, question, olds, within), log)
         gitrun.reconcile(tree, self._marks(within) | dict.fromkeys(olds, Verdict.OLD) | {new: Verdict.NEW})
         if untested := self._open(tree, olds):
             raise HostError(f"git ended its search, but {len(untested)} commits were not tested")
@@ -97,43 +97,40 @@ class GitSearch:
         Raises UserError for a journal with verdicts that this search could not have made.
         """
         said = {commit: found for commit, found in self.steps.marked().items() if commit in within}
-        marks = dict(said)
         seen: dict[str, Verdict] = {}
         for taken in self.steps.session.steps:
             if taken.purpose is not Purpose.SEARCH or taken.verdict is None:
                 continue
-            commit, found = taken.commit.id, taken.verdict
-            if commit not in within:
+            if taken.commit.id not in within:
                 raise UserError(
                     f"the journal has a verdict on {taken.commit.short}, which is not between the ends",
                     "somebody changed it: start a new session",
                 )
-            if (before := seen.setdefault(commit, found)) is not found:
+            if (before := seen.setdefault(taken.commit.id, taken.verdict)) is not taken.verdict:
                 raise UserError(
-                    f"the journal has {taken.commit.short} both as {before.value} and as {found.value}",
+                    f"the journal has {taken.commit.short} both as {before.value} and as {taken.verdict.value}",
                     "somebody changed it: start a new session",
                 )
-            if commit not in said and not any(_contradict(within, commit, found, *other) for other in said.items()):
+        marks: dict[str, Verdict] = {}
+        # What a person said goes first, and what was inferred last: each counts if it contradicts none before it.
+        for commit, found in (*said.items(), *seen.items(), *self._inherited(within).items()):
+            if commit not in marks and not any(_contradict(within, commit, found, *other) for other in marks.items()):
                 marks[commit] = found
-        return marks | self._inherited(within, marks)
+        # git goes on below the new commit that it was told last.
+        news = [commit for commit, found in marks.items() if found is Verdict.NEW]
+        return dict.fromkeys(sorted(news, key=within.place.__getitem__, reverse=True), Verdict.NEW) | marks
 
-    def _inherited(self, within: Range, marks: Mapping[str, Verdict]) -> dict[str, Verdict]:
-        """Return what commits are that make another one's kernel, where that contradicts nothing else."""
-        found: dict[str, Verdict] = {}
-        sources = self._sources()
-        for commit, kin in self.steps.session.inherited.items():
-            told = sources.get(kin.source.id)
-            if told is None or commit not in within or commit in marks:
-                continue
-            if not any(_contradict(within, commit, told, *other) for other in marks.items()):
-                found[commit] = told
-        return found
+    def _inherited(self, within: Range) -> dict[str, Verdict]:
+        """Return what commits are that make another one's kernel."""
+        sources, kin = self._sources(), self.steps.session.inherited
+        told = {commit: sources.get(one.source.id) for commit, one in kin.items() if commit in within}
+        return {commit: found for commit, found in told.items() if found is not None}
 
     def _sources(self) -> dict[str, Verdict]:
         """Return the commits whose kernels were booted, and what all their boots say."""
-        question = self.steps.session.question
-        assert question is not None
         found: dict[str, Verdict] = {}
+        if (question := self.steps.session.question) is None:
+            return found
         for commit in self.steps.tested_commits():
             said = {self.steps.said(one, question) for one in self.steps.of(commit) if one.observation is not None}
             if len(said) == 1 and (only := said.pop()) is not None:
@@ -145,7 +142,8 @@ class GitSearch:
         if not self.steps.session.inheriting:
             return None
         sources = self._sources()
-        same = {one: number for one in sources if (number := self.kernels.differing(one, commit.id)) is not None}
+        others = (one for one in sources if one != commit.id)
+        same = {one: number for one in others if (number := self.kernels.differing(one, commit.id)) is not None}
         if len({sources[one] for one in same}) != 1:
             # None; or such as cannot all be right.
             return None
@@ -153,10 +151,10 @@ class GitSearch:
         self.steps.record(Inherited(commit=commit, source=self.repository.read(nearest), differing=same[nearest]))
         return sources[nearest]
 
-    def _answer(self, commit_id: str, question: Question, olds: Sequence[str]) -> Verdict:
+    def _answer(self, commit_id: str, question: Question, olds: Sequence[str], within: Range) -> Verdict:
         """Test the commit that git's child asks for."""
         commit = self.repository.commit(commit_id)
-        if (found := self._inherits(commit)) is not None:
+        if (found := self._marks(within).get(commit_id) or self._inherits(commit)) is not None:
             return found
         still = self._open(self.bench.workspace.git, olds)
         left = len(still if self._differing is None else self._differing.intersection(still))

@@ -6,7 +6,7 @@ crash or a failure of our machine is nothing but walking the road again.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from bisector import asking, certifying, pairing, rejudging, reverting, weighing
@@ -14,6 +14,7 @@ from bisector.endings import Candidate, Conclusion, Kind
 from bisector.errors import Misinferred
 from bisector.events import Concluded, Distrusted
 from bisector.evidence import confirm, odds
+from bisector.evidence.confirm import Fresh
 from bisector.evidence.graph import Range
 from bisector.evidence.posterior import Posterior
 from bisector.evidence.rates import Tally
@@ -123,9 +124,13 @@ class Bisection:
         if others:
             reasons = {one.id: self._why_untestable(one) for one in others}
             reasons |= {commit: f"a person said so: {mark.because}" for commit, mark in self.session.marks.items()}
-            made = confirm.among(first, {one: reasons[one.id] for one in others}, olds, edge.fresh())
-            return _numbered(readings, made)
-        return self._sure(readings, edge, files)
+            named = {one: reasons[one.id] for one in others}
+            made = self._sure(readings, edge, lambda fresh: confirm.among(first, named, olds, fresh))
+        else:
+            alike = self.git.cannot_differ
+            made = self._sure(readings, edge, lambda fresh: confirm.conclude(first, olds, fresh, files, alike))
+        assert made is not None
+        return made
 
     def _why_untestable(self, commit: Commit) -> str:
         said = [one.because for one in self.steps.of_kernel(commit.id) if one.verdict is Verdict.UNTESTABLE]
@@ -142,19 +147,28 @@ class Bisection:
         if len(steady) < len(others):
             return None
         parents = [self.repository.read(parent) for parent in first.parents]
-        fresh = certifying.Edge(readings, first, parents, weighed, self.risk / 2).fresh()
-        if any(readings.measured_otherwise(one.id) != outcome for one, outcome in steady.items()):
-            return None
-        made = confirm.after_another(first, parents, steady, fresh, files)
-        return _numbered(readings.not_new(one.id for one in others), made) if made else None
+        edge = certifying.Edge(readings, first, parents, weighed, self.risk / 2)
 
-    def _sure(self, readings: Readings, edge: certifying.Edge, files: tuple[str, ...]) -> Conclusion:
-        """Certify, and boot the edge on until all boots together are as sure as was asked."""
+        def told(fresh: Mapping[str, Fresh]) -> Conclusion | None:
+            if any(readings.measured_otherwise(one.id) != outcome for one, outcome in steady.items()):
+                return None
+            return confirm.after_another(first, parents, steady, fresh, files)
+
+        return self._sure(readings.not_new(one.id for one in others), edge, told)
+
+    def _sure(
+        self, readings: Readings, edge: certifying.Edge, told: Callable[[Mapping[str, Fresh]], Conclusion | None]
+    ) -> Conclusion | None:
+        """Certify, and boot the edge on until all boots together are as sure as was asked; None if `told` says so.
+
+        `told`: what the edge's fresh boots say.
+        """
         for _ in range(BEYOND):
             fresh = edge.fresh()
-            said = confirm.conclude(edge.culprit, edge.olds, fresh, files, self.git.cannot_differ)
+            if (said := told(fresh)) is None:
+                return None
             made = _numbered(readings, said)
-            if made.kind is not Kind.FOUND or made.odds is None:
+            if made.kind not in (Kind.FOUND, Kind.AMONG) or made.odds is None:
                 return made
             share = made.odds.culprit
             if share < self.steps.settings.confidence:

@@ -72,17 +72,11 @@ class Steps:
         return done()
 
     def tallies(self, question: Question) -> dict[str, Tally]:
-        """Return the readings of every commit of the history, whatever it was booted for.
-
-        One that makes another one's kernel counts as one boot of that.
-        """
-        seen = {
+        """Return the readings of every commit of the history, whatever it was booted for."""
+        return {
             commit: Tally.of(self.said(taken, question) for taken in self.of(commit))
             for commit in self.tested_commits()
         }
-        for commit in self.session.inherited.keys() - seen.keys():
-            seen[commit] = Tally.of(self.said(taken, question) for taken in self.of_kernel(commit)[:1])
-        return seen
 
     def said(self, taken: Step, question: Question) -> Verdict | None:
         """Return what a step says to the question, also an end's, which was booted before there was one."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 from pathlib import Path
 
 import hypothesis
@@ -40,6 +41,7 @@ MATTERING = {
     "the list of generic headers": ("include/asm-generic/Kbuild", CHANGED),
     "a list of system registers": ("arch/arm64/tools/sysreg", CHANGED),
     "a fragment that tinyconfig reads": ("kernel/configs/tiny.config", CHANGED),
+    "a certificate that is packed": ("net/wireless/certs/wens.hex", CHANGED),
     "what decides how files are checked out": ("drivers/gpu/.gitattributes", CHANGED),
 }
 INDIFFERENT = {
@@ -139,6 +141,30 @@ def test_without_a_whole_record_nothing_is_known(built: Path, gone: str) -> None
         path.unlink()
     found = parts.of(built / "tree", built / "objects")
     assert found is None or "init/main.c" not in found.files
+
+
+def test_a_tree_below_a_directory_of_the_same_name_loses_nothing(tree: MiniTree, tmp_path: Path) -> None:
+    place = tmp_path / "tree" / "b"
+    tree.git("worktree", "add", "-q", str(place / "tree"), tree.base)
+    argv = ["make", "-s", "-C", str(place / "tree"), f"O={place / 'objects'}", "CROSS_COMPILE=aarch64-linux-gnu-"]
+    for target in ("tinyconfig", "Image"):
+        subprocess.run([*argv, target], check=True, capture_output=True)
+    found = parts.of(place / "tree", place / "objects")
+    assert found is not None
+    assert {"init/main.c", "include/kernel.h"} <= found.files
+
+
+def test_directories_without_end_are_no_record(built: Path) -> None:
+    words = "import os, sys\nos.chdir(sys.argv[1])\nfor _ in range(1500):\n    os.mkdir('d'); os.chdir('d')"
+    subprocess.run([sys.executable, "-c", words, str(built / "objects")], check=True)
+    assert parts.of(built / "tree", built / "objects") is None
+    subprocess.run(["rm", "-rf", str(built / "objects")], check=True)
+
+
+def test_headers_that_are_packed_are_no_record(built: Path) -> None:
+    (built / "objects" / "kernel").mkdir()
+    (built / "objects" / "kernel" / "kheaders_data.tar.xz").touch()
+    assert parts.of(built / "tree", built / "objects") is None
 
 
 @pytest.mark.parametrize(

@@ -41,7 +41,7 @@ def halved(differs: Sequence[bool], there: Sequence[bool], culprit: int) -> int:
 @hypothesis.given(st.lists(st.tuples(st.booleans(), st.booleans()), min_size=1, max_size=60))
 def test_no_search_builds_more_than_was_foreseen(commits: list[tuple[bool, bool]]) -> None:
     differs, there = [can for can, _ in commits], [known for _, known in commits]
-    told = forecast.searched(differs, there)
+    _, told = forecast.searched(differs, there)
     builds = [halved(differs, there, place) for place, can in enumerate(differs) if can]
     assert told.median <= told.worst
     # A commit that is known to be alike is passed over at once, so that git goes on from another middle.
@@ -51,15 +51,18 @@ def test_no_search_builds_more_than_was_foreseen(commits: list[tuple[bool, bool]
 
 @pytest.mark.parametrize(("commits", "worst"), [(0, 0), (1, 0), (2, 1), (30, 5), (1000, 10), (1024, 10)])
 def test_a_range_in_which_all_differ_is_halved(commits: int, worst: int) -> None:
-    assert forecast.searched([True] * commits, [False] * commits).worst == worst
+    assert forecast.searched([True] * commits, [False] * commits)[1].worst == worst
 
 
 def test_what_cannot_differ_or_is_at_hand_is_not_built() -> None:
     chance = random.Random(1)
     some = [chance.random() < 0.07 for _ in range(2000)]
-    assert forecast.searched(some, [False] * 2000).median < 9
-    assert forecast.searched(some, [True] * 2000) == Expected(0, 0)
-    assert forecast.searched([False] * 2000, [False] * 2000) == Expected(0, 0)
+    boots, builds = forecast.searched(some, [False] * 2000)
+    assert boots == builds
+    assert builds.median < 9
+    # What is at hand is booted all the same.
+    assert forecast.searched(some, [True] * 2000) == (boots, Expected(0, 0))
+    assert forecast.searched([False] * 2000, [False] * 2000) == (Expected(0, 0), Expected(0, 0))
 
 
 def test_time_comes_from_what_was_measured() -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from bisector import keep
+from bisector.errors import HostError
 from bisector.model import Kernel
 from bisector.reuse.parts import Parts
 from bisector.reuse.store import Store, locked, shrink
@@ -115,6 +116,21 @@ def test_clean_makes_room(tree: MiniTree, bisector: Bisector) -> None:
     assert step["seconds"]["build"] > 0
 
 
+@pytest.mark.parametrize("size", ["inf", "nan", "-1"])
+def test_a_size_that_is_none_is_refused(size: str, bisector: Bisector) -> None:
+    ran = bisector("clean", "--to", size)
+    assert (ran.code, "Traceback" in ran.err) == (2, False)
+
+
+def test_a_link_in_place_of_the_store_is_refused(tree: MiniTree, bisector: Bisector, tmp_path: Path) -> None:
+    (tmp_path / "elsewhere-kernels").mkdir()
+    bisector.state.mkdir()
+    (bisector.state / "kernels").symlink_to(tmp_path / "elsewhere-kernels")
+    for words in (("test", "--repo", tree.path, tree.base), ("clean",)):
+        ran = bisector(*words)
+        assert (ran.code, "is no directory of yours" in ran.err) == (2, True)
+
+
 # -- the store itself ----------------------------------------------------------------------------------
 
 
@@ -194,6 +210,16 @@ def test_the_least_recently_used_go_first(store: Store, tmp_path: Path) -> None:
     assert size_left <= size // 4 + 64
     assert store.taken(COMMIT, listings[2], tmp_path / "mine", clean=False) is not None
     assert store.taken(COMMIT, listings[1], tmp_path / "mine", clean=False) is None
+
+
+def test_a_kernel_whose_files_were_taken_away_is_none(store: Store, tmp_path: Path) -> None:
+    made = kernel(tmp_path)
+    with pytest.raises(HostError, match="was taken away"):
+        keep.keep(made, [], clean=False)
+    store.put(made, LISTING, clean=False)
+    for path in (tmp_path / "kernels").glob("*/*/Image"):
+        path.unlink()
+    assert store.taken(COMMIT, LISTING, tmp_path / "mine", clean=False) is None
 
 
 def test_what_was_forgotten_is_not_found(store: Store, tmp_path: Path) -> None:

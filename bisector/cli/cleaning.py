@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import click
@@ -9,7 +10,7 @@ import click
 from bisector import answers, opening
 from bisector.cli.options import common, state_directory
 from bisector.cli.printing import Printer
-from bisector.errors import HostError
+from bisector.errors import HostError, UserError
 from bisector.reuse import store
 
 
@@ -26,6 +27,9 @@ from bisector.reuse import store
 )
 def clean(as_json: bool, state: Path | None, gib: float) -> int:
     """Remove kernels that sessions share, the least recently used first; sessions keep their own."""
+    if not math.isfinite(gib):
+        raise UserError(f"--to {gib} is no size", "it is a number of GiB, as 1.5")
+    opening.make_private(state_directory(state))
     home = state_directory(state) / opening.STORE
     with store.locked(home) as ours:
         if not ours:

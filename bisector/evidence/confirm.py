@@ -63,7 +63,13 @@ def among(
     `untestable`: the reason of each commit that hides the change. `olds`: the old commits that the set grows
     from. `fresh`: the confirming boots of these and of the first new commit.
     """
-    return _doubt(first_new, olds, fresh) or _set(first_new, untestable)
+    doubt = _doubt(first_new, olds, fresh)
+    if doubt is None:
+        for old in olds:
+            if fresh[old.id].verdict is not Verdict.OLD:
+                why = f"{old.short} was old in the search, and is now {counts(fresh[old.id].steps)}"
+                doubt = _not_sure(first_new, why)
+    return doubt or _set(first_new, untestable)
 
 
 def after_another(

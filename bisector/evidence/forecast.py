@@ -56,8 +56,8 @@ class Plan:
     seconds: tuple[float, float] | None
 
 
-def searched(differs: Sequence[bool], there: Sequence[bool]) -> Expected:
-    """Return how many kernels a search by halves builds between two ends whose kernels are there.
+def searched(differs: Sequence[bool], there: Sequence[bool]) -> tuple[Expected, Expected]:
+    """Return how many kernels a search by halves boots between two ends whose kernels are there, and builds.
 
     `differs`: of each commit of the range, oldest first, whether it can make another kernel than its parent. One
     that cannot differ from one that was built is not built, nor is one that is `there`, or cannot differ from that.
@@ -66,29 +66,30 @@ def searched(differs: Sequence[bool], there: Sequence[bool]) -> Expected:
     classes = list(itertools.accumulate(differs, initial=0))  # of the kernels: of the old end, and after each commit
     culprits = [place for place, can in enumerate(differs) if can]
     if not culprits:
-        return Expected(0, 0)
+        return Expected(0, 0), Expected(0, 0)
     known = {classes[0], classes[-1], *itertools.compress(classes[1:], there)}
     chosen = [culprits[number * len(culprits) // TRIED] for number in range(TRIED)]
-    builds = sorted(_builds(classes, place, known) for place in (culprits if len(culprits) <= TRIED else chosen))
-    return Expected(builds[len(builds) // 2], builds[-1])
+    booted = [_booted(classes, place) for place in (culprits if len(culprits) <= TRIED else chosen)]
+    boots, builds = (sorted(map(len, seen)) for seen in (booted, [kernels - known for kernels in booted]))
+    return Expected(boots[len(boots) // 2], boots[-1]), Expected(builds[len(builds) // 2], builds[-1])
 
 
-def _builds(classes: Sequence[int], culprit: int, known: Set[int]) -> int:
-    low, high, built = 0, len(classes) - 1, set[int]()
+def _booted(classes: Sequence[int], culprit: int) -> Set[int]:
+    low, high, booted = 0, len(classes) - 1, set[int]()
     while high - low > 1:
         middle = (low + high) // 2
-        built.add(classes[middle])
+        booted.add(classes[middle])
         if middle > culprit:
             # New, and with it everything that makes its kernel or a later one.
             high = bisect_left(classes, classes[middle], low, middle + 1)
         else:
             low = bisect_right(classes, classes[middle], middle, high + 1) - 1
-    return len(built - known)
+    return booted - {classes[0], classes[-1]}
 
 
-def boots(search: Expected, ends: int, certifying: int) -> Expected:
-    """Return how many boots a session takes: each end so often, each step once, fresh boots of three kernels."""
-    beside = 2 * ends + (CERTIFYING + REVERTED) * certifying
+def boots(search: Expected, ends: int, certifying: int, bases: int = 0) -> Expected:
+    """Return how many boots a session takes: each end so often, bases and steps once, fresh ones of three kernels."""
+    beside = 2 * ends + bases + (CERTIFYING + REVERTED) * certifying
     return Expected(search.median + beside, search.worst + beside)
 
 

@@ -8,7 +8,7 @@ and where it is not the same boots that look for the commit teach the rates.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -52,10 +52,16 @@ class Posterior:
         return [(self.within.ids[place], float(self.culprit[place])) for place in order[:enough]]
 
 
-def posterior(within: Range, tallies: Mapping[str, Tally], marks: Mapping[str, Verdict] | None = None) -> Posterior:
+def posterior(
+    within: Range,
+    tallies: Mapping[str, Tally],
+    marks: Mapping[str, Verdict] | None = None,
+    kin: Iterable[tuple[str, str]] = (),
+) -> Posterior:
     """Return the probabilities after these readings. Commits outside the range are old: its lower bounds.
 
-    `marks`: what a person said, old or new, which is certain. If no commit is left by that, all of them are.
+    `marks`: what a person said, old or new, which is certain. `kin`: commits that make the same kernel, so that the
+    culprit is in the history of both or of neither. If no commit is left by that, all of them are.
     """
     new = np.zeros((2, len(within)))  # of the commits that have h in their history, for every h: new, old readings
     total = np.zeros(2)
@@ -70,6 +76,9 @@ def posterior(within: Range, tallies: Mapping[str, Tally], marks: Mapping[str, V
     for commit, found in (marks or {}).items():
         if commit in within and found is not Verdict.UNTESTABLE:
             possible &= within.ancestors(commit) if found is Verdict.NEW else ~within.ancestors(commit)
+    for pair in kin:
+        one, other = (within.ancestors(commit) if commit in within else False for commit in pair)
+        possible &= np.equal(one, other)
     if possible.any():
         logs = np.where(possible, logs, -np.inf)
     highest = float(logs.max())

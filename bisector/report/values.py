@@ -129,15 +129,15 @@ def _behaviours(session: Session) -> tuple[tuple[Behaviour, ...], Behaviour | No
     sides = (Purpose.PARENT, Purpose.CULPRIT) if confirmed else (Purpose.OLD_END, Purpose.NEW_END)
     # An end that was booted once more, under the search's limits, was asked by these boots only.
     boots = len(session.steps) if confirmed else session.started.settings.end_boots
-    before = _side(session.steps, sides[0], question, boots)
-    after = _side(session.steps, sides[1], question, boots)
+    before = _side(session.of_edge(sides[0]), question, boots)
+    after = _side(session.of_edge(sides[1]), question, boots)
     return before, after[0] if after else None
 
 
-def _side(steps: Sequence[Step], purpose: Purpose, question: Question, boots: int) -> tuple[Behaviour, ...]:
+def _side(steps: Sequence[Step], question: Question, boots: int) -> tuple[Behaviour, ...]:
     by_commit: dict[str, list[Step]] = {}
     for step in steps:
-        if step.purpose is purpose and step.observation is not None:
+        if step.observation is not None:
             by_commit.setdefault(step.commit.id, []).append(step)
     found = []
     for taken in by_commit.values():

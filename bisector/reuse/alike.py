@@ -30,6 +30,7 @@ class Selection:
         self._names = {path.rpartition("/")[2] for path in parts.files}
         self._homes = {path.rpartition("/")[0] for path in parts.files}
         self._places = parts.places | self._homes
+        self._tools = any(place == "tools" or place.startswith("tools/") for place in parts.places)
         self._always, self._appearing = (
             tuple(place.format(arch=arch) for place in places) for places in (_ALWAYS, _APPEARING)
         )
@@ -41,6 +42,8 @@ class Selection:
         place, _, name = path.rpartition("/")
         return (
             name == ".gitattributes"  # decides what a checkout writes
+            or name.endswith(".hex")  # net/wireless/certs: packed without a record
+            or (path.startswith("tools/") and self._tools)  # tools/build names its files by other paths
             or (name.endswith(".config") and place.rpartition("/")[2] == "configs")  # tinyconfig is made of some
             or (name in ("Kbuild", "Makefile") and place.startswith("include"))
             or (place in self._places and not name.endswith(_RECORDED) and not (not place and name in _OF_PEOPLE))

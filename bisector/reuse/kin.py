@@ -21,7 +21,7 @@ class Kernels:
 
     def __init__(self, known: Mapping[str, Kernel | BrokenBuild], changes: Changes, arch: str) -> None:
         self._known, self._changes, self._arch = known, changes, arch
-        self._parts: dict[str, Parts | None] = {}
+        self._parts: dict[tuple[str, str], Parts | None] = {}
 
     def differing(self, built: str, other: str) -> int | None:
         """Return in how many files the two differ, if none of them can matter to the kernel of `built`, else None."""
@@ -49,10 +49,11 @@ class Kernels:
         return {commit for commit, can in found.items() if can} if len(found) < LOOKED_AT else None
 
     def _took_part(self, built: str) -> Parts | None:
-        if built not in self._parts:
-            kernel = self._known.get(built)
-            if not isinstance(kernel, Kernel):
-                # Not to be kept: it may be built yet.
-                return None
-            self._parts[built] = keep.took_part(kernel)
-        return self._parts[built]
+        kernel = self._known.get(built)
+        if not isinstance(kernel, Kernel):
+            return None
+        # By its build too: a kernel that was wrongly taken for this commit's is another one.
+        key = built, kernel.build_id
+        if key not in self._parts:
+            self._parts[key] = keep.took_part(kernel)
+        return self._parts[key]

@@ -84,17 +84,23 @@ class Store:
             note = entry / f"{_BUILT_OF}{kernel.commit}"
             if clean or not note.exists():
                 disk.write(note, _FROM_NOTHING.encode() if clean else b"objects that were there")
-            shrink(self.home, MOST)
+        with suppress(HostError, OSError), self._locked(fcntl.LOCK_EX) as ours:
+            # Also what a full disk left unfinished above.
+            if ours:
+                shrink(self.home, MOST)
 
     def forget(self) -> None:
         """Remove all kernels of this recipe: one of them was not what its commit makes."""
-        with self._locked(fcntl.LOCK_EX):
-            disk.discard(self._recipe())
+        with self._locked(fcntl.LOCK_EX) as ours:
+            if ours:
+                disk.discard(self._recipe())
 
     def built_of(self) -> frozenset[str]:
         """Return the commits whose kernels are there, each built of that very commit."""
-        notes = self._recipe().glob(f"*/{_BUILT_OF}*")
-        return frozenset(note.name.removeprefix(_BUILT_OF) for note in notes)
+        with suppress(OSError):  # another session may be removing some of them
+            notes = self._recipe().glob(f"*/{_BUILT_OF}*")
+            return frozenset(note.name.removeprefix(_BUILT_OF) for note in notes)
+        return frozenset()
 
     def newest_parts(self) -> Parts | None:
         """Return what took part in the build of the kernel that was used last; None if there is none."""
