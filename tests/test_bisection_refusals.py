@@ -175,10 +175,17 @@ def test_ends_that_differ_from_boot_to_boot_and_not_from_each_other_end_with_11(
 ) -> None:
     flaky = tree.commit("mini: flaky", flake=(50, "exec-sigtrap", "OK"))
     # The same kernel twice may read otherwise by chance, which is looked at four times: at 0.99 too often for a test.
-    sure = ("--end-boots", "10", "--confidence", "0.99999")
-    ran = bisector.start(tree.path, flaky, tree.story(3, 9)[-1], *sure, *ASKED)
-    assert (ran.code, ran.conclusion["kind"], ran.culprit) == (11, "ends-agree", None)
-    assert "of 80 boots" in ran.conclusion["because"] or "of 81 boots" in ran.conclusion["because"]
+    sure = ("--end-boots", "10", "--confidence", "0.99999", "--new-session")
+    new = tree.story(3, 9)[-1]
+    for _ in range(3):
+        ran = bisector.start(tree.path, flaky, new, *sure, *ASKED)
+        assert ran.culprit is None
+        assert "of 80 boots" in ran.conclusion["because"] or "of 81 boots" in ran.conclusion["because"]
+        if (ran.code, ran.conclusion["kind"]) == (11, "ends-agree"):
+            return
+        # In one of thirty sessions the last boots happen to speak for a difference, weakly: no name, but not 11.
+        assert (ran.code, ran.conclusion["kind"]) == (16, "below-confidence")
+    raise AssertionError("three sessions did not see that the ends agree")
 
 
 def refused(bisector: Bisector, repo: Path, old: str, new: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import subprocess
 import sys
 import tempfile
 import time
@@ -14,6 +14,13 @@ from benching import long
 SIZES = (100, 1_600, 16_000, 160_000)
 # The whole kernel's size; the history alone takes a minute to write.
 LONGEST = 1_300_000
+# Between us and it: the memory that a process is told to have had begins with that of the one which started it.
+_LAUNCH = """
+import resource, subprocess, sys
+quiet = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.DEVNULL)
+code = subprocess.run(sys.argv[1:], **quiet).returncode
+print(code, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
+"""
 
 
 def rows(sizes: Sequence[int]) -> list[str]:
@@ -34,16 +41,11 @@ def _measured(size: int) -> str:
 def _run(*words: str) -> tuple[float, int]:
     """Run bisector; return its seconds and the most bytes that it, or one of its children, had in memory."""
     began = time.monotonic()
-    child = os.posix_spawn(
-        sys.executable,
-        [sys.executable, "-m", "bisector", *words],
-        os.environ,
-        file_actions=[(os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0), (os.POSIX_SPAWN_DUP2, 1, 2)],
-    )
-    _, status, used = os.wait4(child, 0)
-    if status:
-        raise SystemExit(f"bisector {' '.join(words)} ended with {os.waitstatus_to_exitcode(status)}")
-    return time.monotonic() - began, used.ru_maxrss << 10
+    argv = [sys.executable, "-I", "-S", "-c", _LAUNCH, sys.executable, "-m", "bisector", *words]
+    code, size = subprocess.run(argv, capture_output=True, text=True, check=True).stdout.split()
+    if int(code):
+        raise SystemExit(f"bisector {' '.join(words)} ended with {code}")
+    return time.monotonic() - began, int(size) << 10
 
 
 def _told(measured: tuple[float, int]) -> str:
