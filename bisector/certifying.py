@@ -47,8 +47,9 @@ class Edge:
     def apart(self, fresh: Mapping[str, Fresh]) -> bool:
         """Tell whether the fresh boots alone show that each of the others reads *new* less often than the culprit.
 
-        Whatever rates the ends told: theirs may be the luck of the few boots in which they differed. The evidence
-        that two rates are one exceeds 1 / risk with that risk at most, however long one boots on (J. Ville, 1939).
+        Whatever rates the ends told: theirs may be the luck of the few boots in which they differed. Where
+        the rates are one, the evidence for two exceeds 1 / risk with that risk at most, however long one boots on (J.
+        Ville, 1939).
         """
         if not self.weighed:
             return True

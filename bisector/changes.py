@@ -59,12 +59,8 @@ def intervals(session: Session) -> list[Interval]:
         # In a set: the last of its commits that was seen to do something else, whatever that hides.
         searched = _shown(session, Purpose.SEARCH)
         within = [(one, searched[one]) for one in found.others if one in searched]
-        third = [(one, shown) for one, shown in within if shown not in olds | news and _measured(shown)][:1]
+        third = [(one, shown) for one, shown in within if shown not in olds | news and verdict.measured(shown)][:1]
     return [Interval(session.started.old, one, asked.scenario, asked.old, shown) for one, shown in third]
-
-
-def _measured(outcome: Outcome) -> bool:
-    return outcome.word not in verdict.NOT_MEASURED | verdict.BROKEN_OFF
 
 
 def _shown(session: Session, purpose: Purpose) -> dict[Commit, Outcome]:

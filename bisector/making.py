@@ -18,7 +18,6 @@ def made(
     """Return the commit's kernel, and the seconds for checkout and build: none if it was made before.
 
     `exact`: not one that was built of another commit. Raises Misinferred if such a one was booted and is not it.
-
     `clean`: from nothing. An incremental build that went wrong ends there, not in a name: builds are the same
     bit for bit, so whatever spoiled the objects (a clock that was set back, a power cut, another program in the
     directory) shows in the build id.

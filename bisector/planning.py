@@ -15,15 +15,15 @@ from bisector.evidence.rates import Tally, boots_for
 from bisector.host import trees
 from bisector.host.repository import Repository
 from bisector.known import Session
-from bisector.model import Commit, Purpose
+from bisector.model import Commit
 from bisector.reuse.alike import Selection
 from bisector.reuse.kin import LOOKED_AT
 from bisector.reuse.store import Store, named
 from bisector.settings import Settings
+from bisector.steps import FROM_NOTHING
 
 # Sessions from which speeds are taken, the newest first.
 SESSIONS = 5
-_FROM_NOTHING = (Purpose.CULPRIT, Purpose.PARENT, Purpose.REBUILT)
 
 
 def plan(settings: Settings, repository: Repository, old: Commit, new: Commit, state: Path) -> Plan:
@@ -78,11 +78,7 @@ def differing(repository: Repository, store: Store, olds: Sequence[str], new: st
     """
     if (parts := store.newest_parts()) is None:
         return {}
-    selection = Selection(parts, store.arch)
-    return {
-        commit: any(selection.matters(path, appeared) for path, appeared in changes.items())
-        for commit, changes in trees.touched(repository, olds, new, LOOKED_AT)
-    }
+    return Selection(parts, store.arch).differing(trees.touched(repository, olds, new, LOOKED_AT))
 
 
 def _differ(commits: Sequence[str], looked_at: Mapping[str, bool]) -> list[bool]:
@@ -103,7 +99,7 @@ def measured(state: Path, settings: Settings) -> Speeds:
     for session in _like(state, settings):
         for step in session.steps:
             if step.seconds.build > 0 and step.kernel is not None:
-                (from_nothing if step.purpose in _FROM_NOTHING else builds).append(step.seconds.build)
+                (from_nothing if step.purpose in FROM_NOTHING else builds).append(step.seconds.build)
             if step.observation is not None:
                 boots.append(step.seconds.boot + step.seconds.probe)
     return Speeds(tuple(builds), tuple(from_nothing), tuple(boots))

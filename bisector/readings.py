@@ -57,7 +57,7 @@ class Readings:
             whole = shown is not None and not verdict.not_reached(shown, scenario)
             seen.add(shown.reading(scenario).outcome if shown is not None and whole else None)
         [outcome, *more] = seen or {None}
-        if more or outcome is None or outcome.word in verdict.NOT_MEASURED | verdict.BROKEN_OFF:
+        if more or outcome is None or not verdict.measured(outcome):
             return None
         known = (self.question.old, self.question.new, *self.question.also_old, *self.question.also_new)
         return None if outcome in known else outcome

@@ -18,7 +18,7 @@ Take = Callable[..., Step]
 # Commits of our own, which are not in the history.
 _OF_OURS = (Purpose.REVERTED, Purpose.PAIR)
 # What certifies is built from nothing: objects that were spoiled end there, not in an answer.
-_FROM_NOTHING = (Purpose.CULPRIT, Purpose.PARENT, Purpose.REBUILT)
+FROM_NOTHING = (Purpose.CULPRIT, Purpose.PARENT, Purpose.REBUILT)
 
 
 class Steps:
@@ -68,7 +68,7 @@ class Steps:
             return [taken for taken in self.of(commit.id) if taken.purpose is purpose]
 
         while len(done()) < times and not any(taken.broken for taken in done()):
-            self.take(commit, purpose, question, clean=purpose in _FROM_NOTHING and not done())
+            self.take(commit, purpose, question, clean=purpose in FROM_NOTHING and not done())
         return done()
 
     def tallies(self, question: Question) -> dict[str, Tally]:

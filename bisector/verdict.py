@@ -63,6 +63,11 @@ def not_reached(observation: Observation, scenario: str) -> bool:
     return boot.word != "OK" and (outcome.word == "NORUN" or (outcome.word, boot.word) == ("ENV_BAD", "OOPS"))
 
 
+def measured(outcome: Outcome) -> bool:
+    """Tell whether a scenario's outcome says what it does: it came to its end, in a place where it could be run."""
+    return outcome.word not in NOT_MEASURED | BROKEN_OFF
+
+
 def judge(observation: Observation, question: Question, table: Table) -> tuple[Verdict, str]:
     """Return the verdict and its reason: the asked outcome to the letter, else what the table says of its name."""
     outcome = observation.reading(question.scenario).outcome

@@ -33,8 +33,8 @@ def line(plan: Plan) -> str:
 def _differing(plan: Plan) -> str:
     if plan.differing is None:
         return "known after the first build"
-    seen = "" if plan.looked_at < plan.commits else "all of them looked at"
-    return f"{plan.differing}" + (f" of the {plan.looked_at} without merges" if not seen else "")
+    some = f" of the {plan.looked_at} without merges" if plan.looked_at < plan.commits else ""
+    return f"{plan.differing}{some}"
 
 
 def _expected(number: Expected) -> str:

@@ -7,7 +7,7 @@ is inherited by this rule is certified by builds and boots like every other answ
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from bisector.reuse.parts import Parts
 
@@ -60,6 +60,13 @@ class Selection:
     def matters(self, path: str, appeared: bool) -> bool:
         """Tell whether a change of this file does; `appeared`: it came, went or became another kind of file."""
         return self.reads(path) or (appeared and self.minds(path))
+
+    def differing(self, touched: Iterable[tuple[str, Mapping[str, bool]]]) -> dict[str, bool]:
+        """Return of each commit, told with what it changed, whether it can make another kernel than its parent."""
+        return {
+            commit: any(self.matters(path, appeared) for path, appeared in changes.items())
+            for commit, changes in touched
+        }
 
     def read(self, listing: Mapping[str, str]) -> str:
         """Return what is the same, at least, for two commits with the same key, and takes a hundredth of its time."""

@@ -41,11 +41,7 @@ class Kernels:
         """
         if (parts := self._took_part(built)) is None:
             return None
-        selection = Selection(parts, self._arch)
-        found = {
-            commit: any(selection.matters(path, appeared) for path, appeared in changes.items())
-            for commit, changes in touched
-        }
+        found = Selection(parts, self._arch).differing(touched)
         return {commit for commit, can in found.items() if can} if len(found) < LOOKED_AT else None
 
     def _took_part(self, built: str) -> Parts | None:
