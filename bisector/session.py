@@ -114,23 +114,34 @@ class Bisection:
         """
         # rev-list gives the newest first, and that is the one marked new: all others are its ancestors.
         first, *others = map(self.repository.read, candidates)
-        below = {parent for commit in (first, *others) for parent in commit.parents} - set(candidates)
-        # A culprit's parents in its own order; a set grows from any number of them.
-        olds = [self.repository.read(parent) for parent in (sorted(below) if others else first.parents)]
         files = self.repository.files(first)
         if others and (made := self._after_another(readings, first, others, files, weighed=weighed)) is not None:
             return made
+        olds = self._olds(first, others)
         edge = certifying.Edge(readings, first, olds, weighed, self.risk / 2)
         if others:
-            reasons = {one.id: self._why_untestable(one) for one in others}
-            reasons |= {commit: f"a person said so: {mark.because}" for commit, mark in self.session.marks.items()}
-            named = {one: reasons[one.id] for one in others}
-            made = self._sure(readings, edge, lambda fresh: confirm.among(first, named, olds, fresh))
+            made = self._sure(readings, edge, lambda fresh: confirm.among(first, self._reasons(others), olds, fresh))
         else:
             alike = self.git.cannot_differ
             made = self._sure(readings, edge, lambda fresh: confirm.conclude(first, olds, fresh, files, alike))
         assert made is not None
         return made
+
+    def _olds(self, first: Commit, others: Sequence[Commit]) -> list[Commit]:
+        """Return what a culprit or a set grows from: a culprit's parents in its own order, or any number of them."""
+        if not others:
+            return [self.repository.read(parent) for parent in first.parents]
+        inside = {one.id for one in (first, *others)}
+        below = {parent for commit in (first, *others) for parent in commit.parents} - inside
+        return [self.repository.read(parent) for parent in sorted(below)]
+
+    def _reasons(self, untestable: Sequence[Commit]) -> dict[Commit, str]:
+        """Return why each of these could not be tested."""
+        marks = self.session.marks
+        return {
+            one: f"a person said so: {marks[one.id].because}" if one.id in marks else self._why_untestable(one)
+            for one in untestable
+        }
 
     def _why_untestable(self, commit: Commit) -> str:
         said = [one.because for one in self.steps.of_kernel(commit.id) if one.verdict is Verdict.UNTESTABLE]
@@ -141,20 +152,29 @@ class Bisection:
     def _after_another(
         self, readings: Readings, first: Commit, others: Sequence[Commit], files: tuple[str, ...], *, weighed: bool
     ) -> Conclusion | None:
-        """Certify a change that comes after another one: old, a third behaviour, new. None if it is not that."""
+        """Certify a change that comes after another one: old, a third behaviour, new. None if it is not that.
+
+        A commit that steadily shows the third behaviour did not bring the new one, nor did any of its ancestors:
+        what is left is the culprit, or the untestable commits above it that hide which one it is.
+        """
         shown = {one: readings.measured_otherwise(one.id) for one in others}
         steady = {one: outcome for one, outcome in shown.items() if outcome is not None}
-        if len(steady) < len(others):
+        within = readings.whole
+        below = {one for one in others if any(within.is_ancestor(one.id, other.id) for other in steady)}
+        left = [one for one in others if one not in below]
+        olds = self._olds(first, left)
+        if not steady or any(old in below and old not in steady for old in olds):
             return None
-        parents = [self.repository.read(parent) for parent in first.parents]
-        edge = certifying.Edge(readings, first, parents, weighed, self.risk / 2)
+        edge = certifying.Edge(readings, first, olds, weighed, self.risk / 2)
 
         def told(fresh: Mapping[str, Fresh]) -> Conclusion | None:
             if any(readings.measured_otherwise(one.id) != outcome for one, outcome in steady.items()):
                 return None
-            return confirm.after_another(first, parents, steady, fresh, files)
+            if left:
+                return confirm.among(first, self._reasons(left), olds, fresh, steady)
+            return confirm.after_another(first, olds, steady, fresh, files)
 
-        return self._sure(readings.not_new(one.id for one in others), edge, told)
+        return self._sure(readings.not_new(one.id for one in steady), edge, told)
 
     def _sure(
         self, readings: Readings, edge: certifying.Edge, told: Callable[[Mapping[str, Fresh]], Conclusion | None]

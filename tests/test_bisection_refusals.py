@@ -83,7 +83,8 @@ def test_every_change_goes_on_below_a_set(tree: MiniTree, bisector: Bisector) ->
     assert ran.code == 10, ran.err
     [[among, single]] = [line["changes"] for line in ran.lines if line.get("command") == "changes"]
     assert (among["commit"]["id"], among["after"]["word"]) == (ids[7], "OK")
-    assert {ids[5], ids[6]} <= {one["id"] for one in among["others"]}
+    assert [one["id"] for one in among["others"]] == [ids[6], ids[5]]
+    assert among["before"]["word"] == "DUP"
     assert (single["commit"]["id"], single["before"]["word"], single["after"]["word"]) == (ids[2], "STUCK", "DUP")
     assert single["others"] == []
 

@@ -8,7 +8,7 @@ import pytest
 
 from bisector.endings import Candidate, Conclusion, Kind
 from bisector.evidence import confirm
-from bisector.model import BrokenBuild, Commit, Kernel, Purpose, Seconds, Step, Verdict
+from bisector.model import BrokenBuild, Commit, Kernel, Outcome, Purpose, Seconds, Step, Verdict
 
 OLD, NEW, UNTESTABLE = Verdict.OLD, Verdict.NEW, Verdict.UNTESTABLE
 
@@ -140,3 +140,28 @@ def test_candidates_of_a_search_are_told_newest_first_with_their_reasons() -> No
 )
 def test_counts_tell_each_verdict_that_there_was(verdicts: list[Verdict], expected: str) -> None:
     assert confirm.counts(steps(CULPRIT, *verdicts)) == expected
+
+
+LOW = commit("e")
+BLOCK = {commit("d", "e"): "does not build"}
+LOST = Outcome("LOST")
+
+
+@pytest.mark.parametrize(
+    ("low", "kind"),
+    [((UNTESTABLE, UNTESTABLE), Kind.AMONG), ((OLD, OLD), Kind.BELOW_CONFIDENCE), ((NEW, NEW), Kind.CONTRADICTION)],
+)
+def test_a_set_above_a_third_behaviour_asks_for_that_behaviour_afresh(low: Sequence[Verdict], kind: Kind) -> None:
+    taken = {CULPRIT.id: fresh(steps(CULPRIT, NEW)), LOW.id: fresh(steps(LOW, *low))}
+    made = confirm.among(CULPRIT, BLOCK, [LOW], taken, {LOW: LOST})
+    assert made.kind is kind
+    if kind is Kind.AMONG:
+        assert [one.commit for one in made.candidates] == [CULPRIT, *BLOCK]
+        assert made.because.endswith(f"change before it: {LOW.short} is the first that was seen with LOST")
+    else:
+        assert f"{LOW.short} {'is new as well' if NEW in low else 'was untestable in the search'}" in made.because
+
+
+def test_a_set_that_grows_from_what_could_not_be_tested_is_not_sure() -> None:
+    taken = {CULPRIT.id: fresh(steps(CULPRIT, NEW)), LOW.id: fresh(broken(LOW, "does not build"))}
+    assert confirm.among(CULPRIT, BLOCK, [LOW], taken).kind is Kind.BELOW_CONFIDENCE

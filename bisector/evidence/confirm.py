@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from bisector.endings import Candidate, Conclusion, Kind
 from bisector.model import Commit, Outcome, Step, Verdict
@@ -57,19 +57,25 @@ def among(
     untestable: Mapping[Commit, str],
     olds: Sequence[Commit],
     fresh: Mapping[str, Fresh],
+    others: Mapping[Commit, Outcome] | None = None,
 ) -> Conclusion:
     """Return the set of commits of which one is the culprit, if fresh boots confirm its edges.
 
-    `untestable`: the reason of each commit that hides the change. `olds`: the old commits that the set grows
-    from. `fresh`: the confirming boots of these and of the first new commit.
+    `untestable`: the reason of each commit that hides the change. `olds`: the commits that the set grows from.
+    `fresh`: the confirming boots of these and of the first new commit. `others`: what each commit shows that
+    steadily shows a third behaviour, newest first; every other one of the olds must be old.
     """
     doubt = _doubt(first_new, olds, fresh)
     if doubt is None:
         for old in olds:
-            if fresh[old.id].verdict is not Verdict.OLD:
-                why = f"{old.short} was old in the search, and is now {counts(fresh[old.id].steps)}"
+            expected = Verdict.UNTESTABLE if old in (others or {}) else Verdict.OLD
+            if fresh[old.id].verdict is not expected:
+                why = f"{old.short} was {expected.value} in the search, and is now {counts(fresh[old.id].steps)}"
                 doubt = _not_sure(first_new, why)
-    return doubt or _set(first_new, untestable)
+    if doubt is not None:
+        return doubt
+    made = _set(first_new, untestable)
+    return replace(made, because=f"{made.because}; {_before(others)}") if others else made
 
 
 def after_another(
@@ -93,12 +99,13 @@ def after_another(
             return None
         shows = f"{others[parent]}, {len(fresh[parent.id].steps)} boots" if parent in others else None
         told.append(f"parent {parent.short}: {shows or counts(fresh[parent.id].steps)}")
-    first, outcome = list(others.items())[-1]
-    because = (
-        f"fresh boots: {counts(fresh[culprit.id].steps)}; {'; '.join(told)}; there is another change before it: "
-        f"{first.short} is the first that was seen with {outcome}"
-    )
+    because = f"fresh boots: {counts(fresh[culprit.id].steps)}; {'; '.join(told)}; {_before(others)}"
     return Conclusion(Kind.FOUND, because, culprit=culprit, files=files)
+
+
+def _before(others: Mapping[Commit, Outcome]) -> str:
+    first, outcome = list(others.items())[-1]
+    return f"there is another change before it: {first.short} is the first that was seen with {outcome}"
 
 
 def _doubt(culprit: Commit, olds: Sequence[Commit], fresh: Mapping[str, Fresh]) -> Conclusion | None:

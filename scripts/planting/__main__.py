@@ -119,13 +119,15 @@ def main() -> int:
     """Run all histories and print the table; return 1 if bisector named a wrong commit, or failed."""
     parser = argparse.ArgumentParser(prog="scripts/corpus", description=__doc__)
     parser.add_argument("--seed", type=int, default=None, help="repeat the choices of an earlier run")
-    parser.add_argument("--only", default="", metavar="KIND,KIND", help=f"of: {'; '.join(KINDS)}")
+    parser.add_argument("--only", default="", metavar="KIND;KIND", help=f"of: {'; '.join(KINDS)}")
     parser.add_argument(
         "--share", type=int, default=100, metavar="PERCENT", help="of each kind's histories, at least one"
     )
     parser.add_argument("--keep", type=Path, default=None, metavar="DIR", help="where what went wrong is kept")
     parser.add_argument("--write", action="store_true", help="put the table into README.md")
     asked = parser.parse_args()
+    if unknown := set(filter(None, asked.only.split(";"))) - KINDS.keys():
+        parser.error(f"no such kinds, of those that ';' parts: {', '.join(sorted(unknown))}")
     seed = asked.seed if asked.seed is not None else secrets.randbelow(1_000_000)
     print(f"seed {seed}", file=sys.stderr)
     chosen = [kind for kind in KINDS if not asked.only or kind in asked.only.split(";")]

@@ -82,6 +82,22 @@ def third(tree: MiniTree, chance: Random) -> Planted:
     return _planted(tree, ids, ids[flip], *([ids[begin + length]] if edits.get(begin + length) == FLIP else []))
 
 
+def hidden(tree: MiniTree, chance: Random) -> Planted:
+    """Another behaviour, then a block that cannot be built, with the flip in it: above the other behaviour."""
+    size, length = _size(chance), chance.randint(1, 5)
+    begin = chance.randrange(2, size - length - 7)
+    block = begin + chance.randint(1, 4)
+    flip = block + chance.randint(0, length)
+    edits: dict[int, Edits] = {
+        begin: {"hits": {"exec-sigtrap": chance.choice(["DUP", "LOST"])}},
+        block: {"breaks": "compile"},
+        block + length: {"mends": True},
+    }
+    edits[flip] = {**edits.get(flip, {}), **FLIP}
+    ids = tree.story(size, flip, edits=edits)
+    return _planted(tree, ids, ids[flip])
+
+
 def back(tree: MiniTree, chance: Random) -> Planted:
     """A fix, a second break and a second fix."""
     size = _size(chance)
@@ -243,6 +259,7 @@ KINDS: dict[str, tuple[int, list[Make]]] = {
     "octopus": (4, [octopus]),
     **{name: (count, [partial(spoiled, spoil, mend)]) for name, (count, spoil, mend) in _SPOILS.items()},
     "other behaviours between": (7, [third]),
+    "unbuildable block above another behaviour": (4, [hidden]),
     "fix and second break": (5, [back]),
     "wrong ends": (4, [partial(agreeing, "STUCK"), partial(agreeing, "OK")]),
     "swapped ends": (3, [swapped]),
