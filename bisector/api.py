@@ -30,11 +30,20 @@ Warn = Callable[[str], None]
 
 
 def start(
-    settings: Settings, old: str, new: str, *, state: Path, emit: Emit, warn: Warn, new_session: bool = False
+    settings: Settings,
+    old: str,
+    new: str,
+    *,
+    state: Path,
+    emit: Emit,
+    warn: Warn,
+    new_session: bool = False,
+    also: Callable[[Session], bool] = lambda _: False,
 ) -> tuple[Session, Conclusion]:
     """Run a whole bisection; return the session and its answer. Raises UserError, HostError, Interrupted.
 
-    A session of the same ends and settings that has no answer yet is gone on with, unless it shall be a new one.
+    A session of the same ends and settings that has no answer yet is gone on with, unless it shall be a new one;
+    one that has an answer gives it again if `also` is true of it.
     """
     repository = Repository(Path(settings.repo))
     ends = repository.commit(old), repository.commit(new)
@@ -54,12 +63,14 @@ def start(
     with ExitStack() as stack:
         with journal.choosing(sessions.home(state)):
             # Two equal lines at the same moment: one looks, begins and holds; then the other looks.
-            found = None if new_session else sessions.unfinished(state, started, warn)
+            found = None if new_session else sessions.unfinished(state, started, warn, also)
             with stopping.deferred():
                 # Both or none: from the moment at which it is there, that is how to go on.
                 book = Journal(found) if found else journal.create(sessions.home(state) / started.session, started)
                 _will_go_on(state, book.session)
             stack.enter_context(_held(book.session, state))
+        if found and found.conclusion is not None:
+            return found, resume(found, state=state, emit=emit, warn=warn)
         if found:
             warn(f"going on with session {found.name}, which has no answer yet (--new-session begins another)")
         emit(book.session.started)
@@ -222,16 +233,15 @@ def _tested(bench: Bench, commit: Commit, tell: Callable[[Commit, str, int], Non
 def report(session: Session) -> values.Report:
     """Return the session's report, also on a machine that could not run it."""
     settings, directory = session.started.settings, session.directory
-    made, vm = opening.recipe(settings), opening.machine(settings, here=False)
-    commands: list[str] = []
+    made, vm, commands = opening.recipe(settings), opening.machine(settings, here=False), list[str]()
     culprits = _decisive(session, Purpose.CULPRIT)
     for side, taken in [("before", t) for t in _decisive(session, Purpose.PARENT)] + [("after", t) for t in culprits]:
         assert taken.kernel is not None
         commands += [f"# {side}: {taken.commit.short}, the kernel that was kept"]
         commands += [reproduce.boot_kept(vm, directory, taken.kernel)]
     for taken in culprits:
-        commands += ["# built anew; for a parent's kernel set COMMIT to the parent"]
-        commands += reproduce.build_anew(made, vm, directory, settings.repo, taken.commit)
+        anew = reproduce.build_anew(made, vm, directory, settings.repo, taken.commit)
+        commands += ["# built anew; for a parent's kernel set COMMIT to the parent", *anew]
     return values.report(
         session, held=journal.is_held(directory), configuration=_configuration(session), reproduce=commands
     )

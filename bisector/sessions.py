@@ -13,6 +13,8 @@ from bisector.known import Session
 
 # The last file that a session writes.
 LAST_REPORT = "report.json"
+# In a session's directory while searches that follow from its answer are not all at their end.
+FOLLOWED = "followed"
 
 
 def home(state: Path) -> Path:
@@ -60,8 +62,16 @@ def to_resume(state: Path, prefix: str | None, warn: Callable[[str], None]) -> S
     return readable[0]
 
 
-def unfinished(state: Path, wanted: Started, warn: Callable[[str], None]) -> Session | None:
-    """Return the newest session that this very start would repeat and that has no answer yet, or no report of it."""
+def unfinished(
+    state: Path,
+    wanted: Started,
+    warn: Callable[[str], None],
+    also: Callable[[Session], bool] = lambda _: False,
+) -> Session | None:
+    """Return the newest session that this very start would repeat and that has no answer yet, or no report of it.
+
+    `also`: tells which with an answer count, because something bigger than they is not at its end.
+    """
     for name in reversed(names(state)):
         began = journal.begun(home(state) / name)
         if began is None or _question(began) != _question(wanted):
@@ -71,7 +81,7 @@ def unfinished(state: Path, wanted: Started, warn: Callable[[str], None]) -> Ses
         except UserError as error:
             warn(f"session {name} is left alone: {error.message}")
             continue
-        if found.conclusion is not None and (found.directory / LAST_REPORT).exists():
+        if found.conclusion is not None and (found.directory / LAST_REPORT).exists() and not also(found):
             continue
         if why := changed(began, wanted.versions):
             warn(f"session {name} is left alone: {why}")

@@ -1,5 +1,6 @@
 """What is refused, and how does a bisection end that has no commit to name?"""
 
+import json
 import os
 import re
 import shutil
@@ -70,6 +71,37 @@ def test_every_change_of_a_range_is_found_where_it_goes_over_a_third_behaviour(
         (ids[2], "STUCK", "DUP"),
     ]
     assert len({one["session"] for one in told}) == 3
+
+
+def test_a_stop_between_the_changes_begins_none_of_them_again(tree: MiniTree, bisector: Bisector) -> None:
+    edits = {2: "DUP", 5: "LOST", 7: "OK"}
+    ids = tree.story(10, 2, edits={at: {"hits": {"exec-sigtrap": word}} for at, word in edits.items()})
+    line = ("--repo", tree.path, "--old", tree.base, "--new", ids[-1], *ONCE, "--every-change")
+    stopped = bisector.spawn("start", "--json", *line)
+    assert stopped.stdout is not None
+    begun = 0
+    for said in stopped.stdout:
+        event = json.loads(said)
+        begun += event.get("event") == "started"
+        if begun == 3 and event.get("event") == "step":
+            stopped.kill()
+            break
+    stopped.communicate()
+    names = [path.name for path in bisector.sessions]
+    assert len(names) == 3
+    boots = [sum(b'"step"' in one for one in (path / "journal.jsonl").open("rb")) for path in bisector.sessions]
+    ran = bisector("start", "--json", *line)
+    assert ran.code == 0, ran.err
+    [told] = [one["changes"] for one in ran.lines if one.get("command") == "changes"]
+    assert [one["commit"]["id"] for one in told] == [ids[7], ids[5], ids[2]]
+    assert [path.name for path in bisector.sessions] == names
+    after = [sum(b'"step"' in one for one in (path / "journal.jsonl").open("rb")) for path in bisector.sessions]
+    assert after[:2] == boots[:2]
+    assert after[2] > boots[2]
+    assert not list(bisector.state.glob("sessions/*/followed"))
+    # At its end, as any other: the same line begins anew.
+    assert bisector("start", "--json", *line[:-1]).code == 0
+    assert len(bisector.sessions) == 4
 
 
 def test_every_change_goes_on_below_a_set(tree: MiniTree, bisector: Bisector) -> None:

@@ -23,7 +23,7 @@ from bisector.report.markdown import markdown
 from bisector.report.sections import headline
 from bisector.report.text import text
 from bisector.scenarios import BY_NAME, SCENARIOS
-from bisector.sessions import LAST_REPORT
+from bisector.sessions import FOLLOWED, LAST_REPORT
 from bisector.settings import Settings
 
 
@@ -76,7 +76,14 @@ def start(
     for key in ("old_outcome", "new_outcome"):
         asked[key] = outcome(asked[key], asked["scenario"], f"--{key.replace('_', '-')}")
     chosen = settings(options, **asked)
-    session, conclusion, code = _bisected(chosen, old, new, as_json, state_directory(state), new_session)
+    home = state_directory(state)
+    if not (inverse or every_change):
+        *_, code = _bisected(chosen, old, new, as_json, home, new_session=new_session)
+        return code
+    # The same line again, after a stop in any of the searches that follow, takes the answers that there are.
+    session, conclusion, code = _bisected(
+        chosen, old, new, as_json, home, new_session=new_session, also=_is_followed, keeping=(FOLLOWED,)
+    )
     if inverse and conclusion.base is not None and session.question is not None:
         # The other way round: from the base, where it is new, to the old end, where it is not.
         asks = session.question
@@ -84,8 +91,19 @@ def start(
             chosen, scenario=asks.scenario, old_outcome=str(asks.new), new_outcome=str(asks.old)
         )
         ends = conclusion.base.id, session.started.old.id
-        *_, code = _bisected(other, *ends, as_json, state_directory(state), new_session)
-    return max(code, _every_change(session, chosen, as_json, state_directory(state))) if every_change else code
+        *_, code = _bisected(other, *ends, as_json, home, also=_after(session))
+    if every_change:
+        code = max(code, _every_change(session, chosen, as_json, home))
+    (session.directory / FOLLOWED).unlink(missing_ok=True)
+    return code
+
+
+def _is_followed(session: Session) -> bool:
+    return (session.directory / FOLLOWED).exists()
+
+
+def _after(first: Session) -> Callable[[Session], bool]:
+    return lambda session: session.name > first.name
 
 
 def _every_change(session: Session, chosen: Settings, as_json: bool, state: Path) -> int:
@@ -95,7 +113,7 @@ def _every_change(session: Session, chosen: Settings, as_json: bool, state: Path
         one = left.pop()
         before, after = str(one.before), str(one.after)
         asks = dataclasses.replace(chosen, scenario=one.scenario, old_outcome=before, new_outcome=after)
-        below, _, ended_with = _bisected(asks, one.old.id, one.new.id, as_json, state, False)
+        below, _, ended_with = _bisected(asks, one.old.id, one.new.id, as_json, state, also=_after(session))
         found.append(changes.change(below))
         left += changes.intervals(below)
         code = max(code, ended_with)
@@ -112,15 +130,27 @@ def _every_change(session: Session, chosen: Settings, as_json: bool, state: Path
 
 
 def _bisected(
-    chosen: Settings, old: str, new: str, as_json: bool, state: Path, new_session: bool
+    chosen: Settings,
+    old: str,
+    new: str,
+    as_json: bool,
+    state: Path,
+    *,
+    new_session: bool = False,
+    also: Callable[[Session], bool] = lambda _: False,
+    keeping: Sequence[str] = (),
 ) -> tuple[Session, Conclusion, int]:
+    """Bisect to the report. `also`: as of `api.start`. `keeping`: files that are there before the report is."""
     printer = Printer(as_json)
+    tell, warn = printer.emit, printer.display.say
     try:
         session, conclusion = api.start(
-            chosen, old, new, state=state, emit=printer.emit, warn=printer.display.say, new_session=new_session
+            chosen, old, new, state=state, emit=tell, warn=warn, new_session=new_session, also=also
         )
     finally:
         printer.close()
+    for name in keeping:
+        disk.write(session.directory / name, b"")
     return session, conclusion, _ended(session, conclusion, printer)
 
 
