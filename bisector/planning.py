@@ -24,16 +24,22 @@ from bisector.steps import FROM_NOTHING
 
 # Sessions from which speeds are taken, the newest first.
 SESSIONS = 5
+# Of a commit whether it can differ: it was not looked at.
+_UNSEEN = 2
 
 
 def plan(settings: Settings, repository: Repository, old: Commit, new: Commit, state: Path) -> Plan:
     """Return what this bisection will take, as far as that is known before it begins."""
     bases = repository.merge_bases(old, new)
-    commits = repository.between(bases, new.id)[::-1]
     store = Store(state / opening.STORE, named(opening.recipe(settings).identity()), settings.arch)
     exact = store.built_of() if settings.store else frozenset()
     looked_at = differing(repository, store, bases, new.id)
-    steps, search = forecast.searched(_differ(commits, looked_at), [commit in exact for commit in commits])
+    # A byte for each commit, newest first: a whole kernel's history has 1.3 million.
+    there, differ = bytearray(), bytearray()
+    for commit in repository.between(bases, new.id):
+        there.append(commit in exact)
+        differ.append(looked_at.get(commit, _UNSEEN))
+    steps, search = forecast.searched(_estimated(differ, looked_at)[::-1], there[::-1])
     risk = (1 - settings.confidence) / 4
     certifying = settings.confirm_boots or boots_for(risk, Tally(settings.end_boots, 0).at_least)
     beside = len({old.id, new.id, *bases} - exact) + forecast.REVERTED
@@ -42,11 +48,11 @@ def plan(settings: Settings, repository: Repository, old: Commit, new: Commit, s
     return Plan(
         old,
         new,
-        len(commits),
+        len(there),
         tuple(bases),
         sum(looked_at.values()) if looked_at else None,
         len(looked_at),
-        sum(commit in exact for commit in commits),
+        sum(there),
         Expected(on_top.median + forecast.CERTIFYING, on_top.worst + forecast.CERTIFYING),
         booted,
         _needs(repository, state, new),
@@ -81,14 +87,14 @@ def differing(repository: Repository, store: Store, olds: Sequence[str], new: st
     return Selection(parts, store.arch).differing(trees.touched(repository, olds, new, LOOKED_AT))
 
 
-def _differ(commits: Sequence[str], looked_at: Mapping[str, bool]) -> list[bool]:
+def _estimated(seen: Sequence[int], looked_at: Mapping[str, bool]) -> bytes:
     """Return of each commit whether it can differ: all, where that is unknown; those not looked at as the others."""
     if not looked_at:
-        return [True] * len(commits)
+        return bytes([1]) * len(seen)
     share = sum(looked_at.values()) / len(looked_at) if len(looked_at) >= LOOKED_AT else 0.0
-    return [
-        looked_at.get(commit, int((place + 1) * share) > int(place * share)) for place, commit in enumerate(commits)
-    ]
+    return bytes(
+        int((place + 1) * share) > int(place * share) if one == _UNSEEN else one for place, one in enumerate(seen)
+    )
 
 
 def measured(state: Path, settings: Settings) -> Speeds:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Protocol
 
 from bisector.evidence.graph import Range
@@ -18,8 +18,8 @@ class Reads(Protocol):
     def merge_bases(self, one: Commit, other: Commit) -> list[str]:
         """Return the ids of all best common ancestors."""
 
-    def history(self, olds: Sequence[str], new: str) -> dict[str, list[str]]:
-        """Return the parents of every commit in `new`'s history and in none of the `olds`', parents first."""
+    def history(self, olds: Sequence[str], new: str) -> Iterator[tuple[str, list[str]]]:
+        """Yield every commit in `new`'s history and in none of the `olds`', with its parents, parents first."""
 
     def files(self, commit: Commit) -> tuple[str, ...]:
         """Return the paths that the commit changed against its first parent."""

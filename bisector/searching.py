@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from bisector import retrying
 from bisector.errors import HostError, UserError
@@ -76,20 +76,20 @@ class GitSearch:
         # Again at each try: what a git that was killed had asked for is in the journal by now.
         for commit, found in self._marks(within).items():
             tree.mark(commit, found)
-        if self._open(tree, olds):
+        if any(True for _ in self._open(tree, olds)):
             log = self.bench.directory / "logs" / "git-bisect.log"
             gitrun.run(tree, lambda commit: self._answer(commit, question, olds, within), log)
         gitrun.reconcile(tree, self._marks(within) | dict.fromkeys(olds, Verdict.OLD) | {new: Verdict.NEW})
-        if untested := self._open(tree, olds):
-            raise HostError(f"git ended its search, but {len(untested)} commits were not tested")
-        candidates = gitrun.left(tree, olds, tree.marks())
+        if untested := sum(1 for _ in self._open(tree, olds)):
+            raise HostError(f"git ended its search, but {untested} commits were not tested")
+        candidates = list(gitrun.left(tree, olds, tree.marks()))
         tree.end_bisection()
         return candidates
 
-    def _open(self, tree: Worktree, olds: Sequence[str]) -> list[str]:
-        """Return the candidates that nobody tested yet."""
+    def _open(self, tree: Worktree, olds: Sequence[str]) -> Iterator[str]:
+        """Yield the candidates that nobody tested yet."""
         marks = tree.marks()
-        return [commit for commit in gitrun.left(tree, olds, marks) if commit not in marks]
+        return (commit for commit in gitrun.left(tree, olds, marks) if commit not in marks)
 
     def _marks(self, within: Range) -> dict[str, Verdict]:
         """Return the verdicts so far: first what a person said, then what was seen and does not contradict it.
@@ -157,7 +157,7 @@ class GitSearch:
         if (found := self._marks(within).get(commit_id) or self._inherits(commit)) is not None:
             return found
         still = self._open(self.bench.workspace.git, olds)
-        left = len(still if self._differing is None else self._differing.intersection(still))
+        left = sum(self._differing is None or one in self._differing for one in still)
         taken = self.steps.take(commit, Purpose.SEARCH, question, left)
         assert taken.verdict is not None
         return taken.verdict

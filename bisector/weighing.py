@@ -77,7 +77,7 @@ class Weighing:
             if test is None or known.ranked(1)[0][1] >= 1 - self.risk:
                 return known
             begun = [commit for commit in self._weighed() if commit not in verdicts and commit in known.within]
-            commit = begun[0] if begun else choice.following(known, self._closed(verdicts), self._cost(test))
+            commit = begun[0] if begun else self._following(known, verdicts, test)
             if commit is None:
                 return known
             left = sum(share > self.risk / len(known.within) for share in known.culprit)
@@ -174,6 +174,10 @@ class Weighing:
     def _closed(self, verdicts: Verdicts) -> set[str]:
         """Return the commits that no boot is spent on: those with a verdict, and the new end."""
         return {*verdicts, self.steps.session.started.new.id}
+
+    def _following(self, known: Posterior, verdicts: Verdicts, test: sequential.Test) -> str | None:
+        there = [commit for commit, made in self.steps.bench.known.items() if isinstance(made, Kernel)]
+        return choice.following(known, self._closed(verdicts), self._cost(test), there)
 
     def _cost(self, test: sequential.Test) -> Callable[[str], float]:
         """Return what a commit's test costs, in boots."""

@@ -12,14 +12,14 @@ from hypothesis import strategies as st
 from scipy.integrate import dblquad
 from simulating import histories
 
-from bisector.evidence import choice
+from bisector.evidence import choice, graph
 from bisector.evidence.graph import Range
 from bisector.evidence.posterior import posterior
 from bisector.evidence.rates import Tally
 
 
 def line(size: int) -> Range:
-    return Range({str(n): [str(n - 1)] if n else ["base"] for n in range(size)})
+    return Range((str(n), [str(n - 1)] if n else ["base"]) for n in range(size))
 
 
 @st.composite
@@ -30,25 +30,61 @@ def graphs(draw: st.DrawFn) -> Range:
 def test_ancestors_are_told_from_others() -> None:
     #  a - b - d
     #   \- c -/
-    found = Range({"a": ["out"], "b": ["a"], "c": ["a"], "d": ["b", "c"]})
+    found = Range({"a": ["out"], "b": ["a"], "c": ["a"], "d": ["b", "c"]}.items())
     assert [found.is_ancestor(one, "b") for one in "abcd"] == [True, True, False, False]
     assert list(found.ancestors("d")) == [True] * 4
-    assert list(found.sums(np.array([1.0, 2.0, 4.0, 8.0]))) == [1, 3, 5, 15]
-    assert found.up_to("c").ids == ("a", "c")
+    assert list(found.sums(np.array([1.0, 2.0, 4.0, 8.0]))[1]) == [1, 3, 5, 15]
+    assert list(found.up_to("c").ids) == ["a", "c"]
     assert "out" not in found
 
 
 def test_a_child_before_its_parent_is_refused() -> None:
     with pytest.raises(ValueError, match="does not come before"):
-        Range({"b": ["a"], "a": []})
+        Range({"b": ["a"], "a": []}.items())
 
 
 @given(graphs(), st.randoms(use_true_random=False))
 def test_sums_over_ancestors_are_those_that_a_walk_finds(within: Range, chance: random.Random) -> None:
     weights = np.array([chance.random() for _ in within.ids])
-    for place, commit in enumerate(within.ids):
+    places, sums = within.sums(weights)
+    assert list(places) == list(range(len(within)))
+    for commit, found in zip(within.ids, sums, strict=True):
         walked = sum(weights[above] for above, one in enumerate(within.ids) if within.is_ancestor(one, commit))
-        assert within.sums(weights)[place] == pytest.approx(walked, rel=1e-5)
+        assert found == pytest.approx(walked, rel=1e-5)
+
+
+@given(graphs(), st.randoms(use_true_random=False))
+def test_the_sums_of_a_sample_are_those_that_all_have(within: Range, chance: random.Random) -> None:
+    weights = np.array([chance.choice([0.0, chance.random()]) for _ in within.ids])
+    _, exact = within.sums(weights)
+    also = chance.choice(within.ids)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(graph, "EXACT", 0)
+        patch.setattr(graph, "SAMPLE", 12)
+        patch.setattr(graph, "_READ", 5)
+        places, sums = within.sums(weights, [also, "of another history"])
+    assert within.place[also] in places
+    assert len(places) <= 13
+    assert sums == pytest.approx(exact[places], rel=1e-5)
+
+
+@given(graphs(), st.randoms(use_true_random=False))
+def test_a_part_of_a_range_has_the_ancestors_that_the_range_has(within: Range, chance: random.Random) -> None:
+    tip = chance.choice(within.ids)
+    part = within.up_to(tip)
+    assert list(part.ids) == [one for one in within.ids if within.is_ancestor(one, tip)]
+    for commit in part.ids:
+        above = [one for one in within.ids if within.is_ancestor(one, commit)]
+        assert [one for one in part.ids if part.is_ancestor(one, commit)] == above
+
+
+def test_a_long_range_is_halved_as_well_as_a_short_one() -> None:
+    within = line(100_001)
+    known = posterior(within, {})
+    first = choice.following(known, {"100000"}, lambda _: 1.0)
+    assert first is not None
+    assert abs(int(first) - 50_000) < 400
+    assert choice.following(known, {"100000"}, lambda one: 0.01 if one == "70000" else 1.0, ["70000"]) == "70000"
 
 
 def test_the_rates_are_integrated_over() -> None:
@@ -68,7 +104,7 @@ def test_the_rates_are_integrated_over() -> None:
     expected = np.array([likelihood(culprit) for culprit in range(3)])
     found = posterior(within, seen)
     assert found.culprit == pytest.approx(expected / expected.sum(), rel=1e-3)
-    assert found.new == pytest.approx(np.cumsum(found.culprit), rel=1e-5)
+    assert found.new()[1] == pytest.approx(np.cumsum(found.culprit), rel=1e-5)
 
 
 def test_steady_readings_on_both_sides_name_the_commit() -> None:

@@ -153,7 +153,7 @@ def test_git_searches_with_our_answers(range_: Range, tmp_path: Path) -> None:
 
     gitrun.run(range_.git, answer, tmp_path / "log")
     gitrun.reconcile(range_.git, asked | {range_.old: Verdict.OLD, range_.ids[-1]: Verdict.NEW})
-    assert gitrun.left(range_.git, (range_.old,), range_.git.marks()) == [range_.ids[5]]
+    assert list(gitrun.left(range_.git, (range_.old,), range_.git.marks())) == [range_.ids[5]]
 
 
 def test_only_untestable_commits_leave_them_all(range_: Range, tmp_path: Path) -> None:

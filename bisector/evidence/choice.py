@@ -24,16 +24,20 @@ def entropy(share: Weights) -> Weights:
     return np.asarray(-share * np.log2(inside[0]) - (1 - share) * np.log2(inside[1]))
 
 
-def following(known: Posterior, without: Collection[str], cost: Callable[[str], float]) -> str | None:
+def following(
+    known: Posterior, without: Collection[str], cost: Callable[[str], float], cheap: Collection[str] = ()
+) -> str | None:
     """Return the commit to test next, None if no test of any would tell anything.
 
-    `without`: commits that cannot be tested, or were tested to the end. `cost`: of a test, in boots.
+    `without`: commits that cannot be tested, or were tested to the end. `cost`: of a test, in boots. `cheap`: those
+    whose test costs less than of the others.
     """
-    worth = entropy(known.new)
+    places, shares = known.new(cheap)
+    worth = entropy(shares)
     for commit in without:
         if commit in known.within:
-            worth[known.within.place[commit]] = 0.0
+            worth[places == known.within.place[commit]] = 0.0
     if float(worth.max()) < LEAST:
         return None
-    costs = np.array([cost(commit) for commit in known.within.ids])
-    return known.within.ids[int(np.argmax(worth / costs))]
+    costs = np.array([cost(known.within.ids[place]) for place in places])
+    return known.within.ids[int(places[np.argmax(worth / costs)])]

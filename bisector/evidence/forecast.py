@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence, Set
 from dataclasses import dataclass
@@ -56,18 +57,19 @@ class Plan:
     seconds: tuple[float, float] | None
 
 
-def searched(differs: Sequence[bool], there: Sequence[bool]) -> tuple[Expected, Expected]:
+def searched(differs: Sequence[int], there: Sequence[int]) -> tuple[Expected, Expected]:
     """Return how many kernels a search by halves boots between two ends whose kernels are there, and builds.
 
     `differs`: of each commit of the range, oldest first, whether it can make another kernel than its parent. One
     that cannot differ from one that was built is not built, nor is one that is `there`, or cannot differ from that.
     The history is taken for a line; one with merges takes git a step more at most.
     """
-    classes = list(itertools.accumulate(differs, initial=0))  # of the kernels: of the old end, and after each commit
-    culprits = [place for place, can in enumerate(differs) if can]
+    # Of the kernels: of the old end, and after each commit.
+    classes = array("i", itertools.accumulate(differs, initial=0))
+    culprits = array("i", (place for place, can in enumerate(differs) if can))
     if not culprits:
         return Expected(0, 0), Expected(0, 0)
-    known = {classes[0], classes[-1], *itertools.compress(classes[1:], there)}
+    known = {classes[0], classes[-1], *itertools.compress(itertools.islice(classes, 1, None), there)}
     chosen = [culprits[number * len(culprits) // TRIED] for number in range(TRIED)]
     booted = [_booted(classes, place) for place in (culprits if len(culprits) <= TRIED else chosen)]
     boots, builds = (sorted(map(len, seen)) for seen in (booted, [kernels - known for kernels in booted]))

@@ -29,9 +29,9 @@ def middle(within: Range, verdicts: Mapping[str, Verdict]) -> str | None:
     remaining = left(within, verdicts)
     weights = np.zeros(len(within))
     weights[[within.place[commit] for commit in remaining]] = 1.0
-    below = within.sums(weights)
-
-    def worth(commit: str) -> float:
-        return float(min(below[within.place[commit]], len(remaining) - below[within.place[commit]]))
-
-    return max((commit for commit in remaining if commit not in verdicts), key=worth, default=None)
+    places, below = within.sums(weights)
+    worth = {
+        within.ids[place]: min(share, len(remaining) - share) for place, share in zip(places, below, strict=True)
+    }
+    wanted = [commit for commit in remaining if commit in worth and commit not in verdicts]
+    return max(wanted, key=worth.__getitem__, default=None)

@@ -8,13 +8,13 @@ and where it is not the same boots that look for the commit teach the rates.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from scipy.special import betaln
 
-from bisector.evidence.graph import Range, Weights
+from bisector.evidence.graph import Places, Range, Weights
 from bisector.evidence.rates import PRIOR, Tally
 from bisector.model import Verdict
 
@@ -31,10 +31,13 @@ class Posterior:
     culprit: Weights
     unchanged: float
 
-    @property
-    def new(self) -> Weights:
-        """The probability of each commit that it has the culprit in its history, or is it: shape (commits,)."""
-        return np.clip(self.within.sums(self.culprit), 0.0, 1.0)
+    def new(self, also: Collection[str] = ()) -> tuple[Places, Weights]:
+        """Return places of commits, and of each the probability that it has the culprit in its history, or is it.
+
+        Of all commits, or of some of a long range and of those of `also`: see `Range.sums`.
+        """
+        places, sums = self.within.sums(self.culprit, also)
+        return places, np.clip(sums, 0.0, 1.0)
 
     def of(self, commit: str) -> float:
         """Return the probability that this commit is the culprit."""

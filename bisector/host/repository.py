@@ -203,16 +203,18 @@ class Repository:
                 return []
             raise HostError(f"git merge-base failed: {error.stderr}") from error
 
-    def between(self, olds: Sequence[str], new: str) -> list[str]:
-        """Return the ids of the commits in `new`'s history that are in none of the `olds`'."""
-        with failing_as_ours():
-            return self._git("rev-list", new, "--not", *olds).split()
+    def between(self, olds: Sequence[str], new: str) -> Iterator[str]:
+        """Yield the ids of the commits in `new`'s history that are in none of the `olds`', newest first."""
+        with self.stream("rev-list", new, "--not", *olds) as lines:
+            for line in lines:
+                yield line.decode().strip()
 
-    def history(self, olds: Sequence[str], new: str) -> dict[str, list[str]]:
-        """Return the parents of every commit that is in `new`'s history and in none of the `olds`', parents first."""
-        with failing_as_ours():
-            told = self._git("rev-list", "--topo-order", "--reverse", "--parents", new, "--not", *olds)
-        return {commit: parents for commit, *parents in map(str.split, told.splitlines())}
+    def history(self, olds: Sequence[str], new: str) -> Iterator[tuple[str, list[str]]]:
+        """Yield every commit in `new`'s history and in none of the `olds`', with its parents, parents first."""
+        with self.stream("rev-list", "--topo-order", "--reverse", "--parents", new, "--not", *olds) as lines:
+            for line in lines:
+                commit, *parents = line.decode().split()
+                yield commit, parents
 
     def files(self, commit: Commit) -> tuple[str, ...]:
         """Return the paths that the commit changed against its first parent; after `FILES` of them how many more."""

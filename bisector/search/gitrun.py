@@ -120,8 +120,8 @@ def _talking() -> Iterator[None]:
         raise HostError(f"the child of git bisect run is gone: {error}", transient=True) from error
 
 
-def left(tree: Worktree, olds: Sequence[str], marks: Mapping[str, Verdict]) -> list[str]:
-    """Return the commits that the marks leave as candidates: newest first, the *new* one included.
+def left(tree: Worktree, olds: Sequence[str], marks: Mapping[str, Verdict]) -> Iterator[str]:
+    """Yield the commits that the marks leave as candidates: newest first, the *new* one included.
 
     Raises HostError if git's refs have no *new* commit, or several.
     """

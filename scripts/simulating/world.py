@@ -7,7 +7,7 @@ its certification. Drawn are a boot's outcome, in place of `step.take`, and the 
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import SimpleNamespace
@@ -64,7 +64,7 @@ class History:
         ids = [f"{place + 1:040x}" for place in range(len(parents))]
         base = "0" * 40
         named = {ids[place]: [ids[one] for one in above] or [base] for place, above in enumerate(parents)}
-        return cls(base, named, Range(named))
+        return cls(base, named, Range(named.items()))
 
     @property
     def new(self) -> str:
@@ -191,8 +191,8 @@ class _Reads:
         self.read, self.merge_bases, self.files = world.read, world.merge_bases, world.files
         self._world = world
 
-    def history(self, _olds: Sequence[str], _new: str) -> dict[str, list[str]]:
-        return self._world.history_of()
+    def history(self, _olds: Sequence[str], _new: str) -> Iterator[tuple[str, list[str]]]:
+        return iter(self._world.history_of().items())
 
 
 class _Journal:
