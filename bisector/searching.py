@@ -5,17 +5,26 @@ from __future__ import annotations
 import functools
 from collections.abc import Iterator, Mapping, Sequence
 
-from bisector import retrying
+from bisector import retrying, weighing
 from bisector.errors import HostError, UserError
 from bisector.events import Inherited, Searching
 from bisector.evidence.graph import Range
+from bisector.evidence.midpoint import Midpoints
 from bisector.host import trees
 from bisector.host.repository import Repository
 from bisector.host.worktree import Worktree
-from bisector.model import Commit, Purpose, Question, Verdict
+from bisector.model import Commit, Kernel, Purpose, Question, Verdict
 from bisector.reuse.kin import LOOKED_AT, Kernels
 from bisector.search import gitrun
 from bisector.steps import Steps
+
+
+class _Elsewhere(Exception):
+    """Another commit was tested. git ends, is told of that, and chooses again."""
+
+    def __init__(self, commit: str, verdict: Verdict) -> None:
+        super().__init__(commit)
+        self.commit, self.verdict = commit, verdict
 
 
 class GitSearch:
@@ -76,9 +85,12 @@ class GitSearch:
         # Again at each try: what a git that was killed had asked for is in the journal by now.
         for commit, found in self._marks(within).items():
             tree.mark(commit, found)
-        if any(True for _ in self._open(tree, olds)):
-            log = self.bench.directory / "logs" / "git-bisect.log"
-            gitrun.run(tree, lambda commit: self._answer(commit, question, olds, within), log)
+        log = self.bench.directory / "logs" / "git-bisect.log"
+        while any(True for _ in self._open(tree, olds)):
+            try:
+                gitrun.run(tree, lambda commit: self._answer(commit, question, olds, within), log)
+            except _Elsewhere as other:
+                tree.mark(other.commit, other.verdict)
         gitrun.reconcile(tree, self._marks(within) | dict.fromkeys(olds, Verdict.OLD) | {new: Verdict.NEW})
         if untested := sum(1 for _ in self._open(tree, olds)):
             raise HostError(f"git ended its search, but {untested} commits were not tested")
@@ -157,10 +169,25 @@ class GitSearch:
         if (found := self._marks(within).get(commit_id) or self._inherits(commit)) is not None:
             return found
         still = self._open(self.bench.workspace.git, olds)
-        left = sum(self._differing is None or one in self._differing for one in still)
-        taken = self.steps.take(commit, Purpose.SEARCH, question, left)
-        assert taken.verdict is not None
-        return taken.verdict
+        chosen = self._chosen(commit, within)
+        if chosen == commit or (verdict := self._inherits(chosen)) is None:
+            left = sum(self._differing is None or one in self._differing for one in still)
+            verdict = self.steps.take(chosen, Purpose.SEARCH, question, left).verdict
+        assert verdict is not None
+        if chosen != commit:
+            raise _Elsewhere(chosen.id, verdict)
+        return verdict
+
+    def _chosen(self, asked: Commit, within: Range) -> Commit:
+        """Return the commit to test: the one that git asks for, or one that splits the candidates as well."""
+        marks = self._marks(within)
+        there = {commit for commit, made in self.bench.known.items() if isinstance(made, Kernel)}
+        if self.bench.store is not None:
+            there |= self.bench.store.built_of()
+        halves = Midpoints(within, self._differing, there, weighing.build_cost(self.steps))
+        paid = sum(commit not in self.steps.session.inherited for commit in marks)
+        found = halves.following(marks | {self.steps.session.started.new.id: Verdict.NEW}, paid)
+        return asked if found in (None, asked.id) else self.repository.read(found)
 
 
 def _contradict(within: Range, commit: str, found: Verdict, other: str, known: Verdict) -> bool:

@@ -18,6 +18,7 @@ from bisector.evidence.posterior import Posterior
 from bisector.evidence.rates import Tally, boots_for
 from bisector.model import Commit, Kernel, Purpose, Step, Verdict
 from bisector.readings import Readings
+from bisector.steps import Steps
 
 # Boots of each end from which the rates are taken, where they are not steady; and up to how many, if those do not
 # tell the ends apart well enough for a test.
@@ -54,6 +55,14 @@ def telling(readings: Readings) -> int:
     """Return how many boots tell what a commit of our own does, as sure as was asked."""
     settings = readings.steps.settings
     return settings.confirm_boots or boots_for(1 - settings.confidence, rates(readings).new.at_least)
+
+
+def build_cost(steps: Steps) -> float:
+    """Return what a build costs, in boots: as this session has measured, if it has."""
+    spent = [taken for taken in steps.session.steps if taken.kernel]
+    builds = [taken.seconds.checkout + taken.seconds.build for taken in spent if taken.seconds.build > 0]
+    boot = sum(taken.seconds.boot + taken.seconds.probe for taken in spent) / (len(spent) or 1)
+    return sum(builds) / len(builds) / boot if builds and boot else BUILD
 
 
 class Weighing:
@@ -181,9 +190,5 @@ class Weighing:
 
     def _cost(self, test: sequential.Test) -> Callable[[str], float]:
         """Return what a commit's test costs, in boots."""
-        spent = [taken for taken in self.steps.session.steps if taken.kernel]
-        builds = [taken.seconds.checkout + taken.seconds.build for taken in spent if taken.seconds.build > 0]
-        boot = sum(taken.seconds.boot + taken.seconds.probe for taken in spent) / (len(spent) or 1)
-        build = sum(builds) / len(builds) / boot if builds and boot else BUILD
-        known = self.steps.bench.known
+        build, known = build_cost(self.steps), self.steps.bench.known
         return lambda commit: test.boots + (0.0 if isinstance(known.get(commit), Kernel) else build)

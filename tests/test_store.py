@@ -38,6 +38,17 @@ def test_the_same_bisection_again_builds_nothing(tree: MiniTree, bisector: Bisec
     assert built(cold) == built(first)
 
 
+def test_a_search_with_nearby_ends_builds_its_ends_only(tree: MiniTree, bisector: Bisector) -> None:
+    ids = tree.story(80, flip_at=50, edits={at: {"neutral": "string"} for at in range(80) if at != 50})
+    first = bisector.start(tree.path, tree.base, ids[-1], *ONCE)
+    again = bisector.start(tree.path, ids[3], ids[-6], *ONCE)
+    assert (first.culprit, again.culprit) == (ids[50], ids[50])
+    assert built(first).count("search") >= 5
+    assert set(built(again)) <= {"old-end", "new-end", "reverted"}
+    # Most of the second's commits are not the first's midpoints by chance: git would have taken others.
+    assert sum(step["purpose"] == "search" for step in again.steps) <= 8
+
+
 def test_another_history_with_the_same_sources_builds_nothing(
     tree: MiniTree, bisector: Bisector, tmp_path: Path
 ) -> None:

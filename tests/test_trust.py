@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 from collections import Counter
 
@@ -13,6 +14,7 @@ from simulating.trials import CELLS, CONFIDENCE, Cell, trial
 from simulating.world import Halves, History, World, session
 
 from bisector.endings import Kind, Revert
+from bisector.evidence.midpoint import SPARE
 from bisector.evidence.rates import boots_for
 
 rates = st.sampled_from([(0.0, 1.0), (0.0, 0.9), (0.02, 0.98), (0.1, 0.9), (0.0, 0.5), (0.4, 1.0)])
@@ -53,7 +55,12 @@ def test_a_steady_history_costs_what_halving_costs_and_the_certification(seed: i
     again = World(world.history, world.culprit, (0.0, 1.0), random.Random(0))
     Halves(world.history.within).search(again.boot, world.history.new)
     # The ends, what halving asks for, and the culprit and its parents built from nothing.
-    assert world.builds == 2 + again.builds + 1 + len(world.read(world.culprit).parents)
+    beside = 2 + 1 + len(world.read(world.culprit).parents)
+    if graph:
+        # By how much more in the mean, tests/test_midpoint.py says.
+        assert world.builds <= beside + again.builds + 3
+    else:
+        assert world.builds <= beside + math.ceil(math.log2(len(world.history.within))) + SPARE
 
 
 def test_the_boots_that_certify_come_from_the_rates() -> None:

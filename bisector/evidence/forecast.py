@@ -5,10 +5,10 @@ from __future__ import annotations
 import itertools
 import math
 from array import array
-from bisect import bisect_left, bisect_right
 from collections.abc import Sequence, Set
 from dataclasses import dataclass
 
+from bisector.evidence.midpoint import SPARE
 from bisector.model import Commit
 
 # Culprits that are tried out, evenly over those that there are.
@@ -62,7 +62,8 @@ def searched(differs: Sequence[int], there: Sequence[int]) -> tuple[Expected, Ex
 
     `differs`: of each commit of the range, oldest first, whether it can make another kernel than its parent. One
     that cannot differ from one that was built is not built, nor is one that is `there`, or cannot differ from that.
-    The history is taken for a line; one with merges takes git a step more at most.
+    The history is taken for a line, and each step for the best one; the worst has what canonical midpoints may cost
+    on top. One with merges takes a step more at most.
     """
     # Of the kernels: of the old end, and after each commit.
     classes = array("i", itertools.accumulate(differs, initial=0))
@@ -70,23 +71,22 @@ def searched(differs: Sequence[int], there: Sequence[int]) -> tuple[Expected, Ex
     if not culprits:
         return Expected(0, 0), Expected(0, 0)
     known = {classes[0], classes[-1], *itertools.compress(itertools.islice(classes, 1, None), there)}
-    chosen = [culprits[number * len(culprits) // TRIED] for number in range(TRIED)]
-    booted = [_booted(classes, place) for place in (culprits if len(culprits) <= TRIED else chosen)]
+    tried = min(TRIED, len(culprits))
+    firsts = [classes[culprits[number * len(culprits) // tried] + 1] for number in range(tried)]
+    booted = [_booted(first, classes[-1]) for first in firsts]
     boots, builds = (sorted(map(len, seen)) for seen in (booted, [kernels - known for kernels in booted]))
-    return Expected(boots[len(boots) // 2], boots[-1]), Expected(builds[len(builds) // 2], builds[-1])
+    most = [seen[-1] + (SPARE if seen[-1] > 1 else 0) for seen in (boots, builds)]
+    return Expected(boots[len(boots) // 2], most[0]), Expected(builds[len(builds) // 2], most[1])
 
 
-def _booted(classes: Sequence[int], culprit: int) -> Set[int]:
-    low, high, booted = 0, len(classes) - 1, set[int]()
-    while high - low > 1:
-        middle = (low + high) // 2
-        booted.add(classes[middle])
-        if middle > culprit:
-            # New, and with it everything that makes its kernel or a later one.
-            high = bisect_left(classes, classes[middle], low, middle + 1)
-        else:
-            low = bisect_right(classes, classes[middle], middle, high + 1) - 1
-    return booted - {classes[0], classes[-1]}
+def _booted(new: int, high: int) -> Set[int]:
+    """Return the kernels that a search by halves boots, of numbers from 0 to `high`; `new` is the first new one."""
+    last, first, booted = 0, high, set[int]()
+    while first - last > 1:
+        middle = (last + first) // 2
+        booted.add(middle)
+        last, first = (last, middle) if middle >= new else (middle, first)
+    return booted
 
 
 def boots(search: Expected, ends: int, certifying: int, bases: int = 0) -> Expected:

@@ -61,6 +61,10 @@ class PlaceOf(Mapping[str, int]):
         at = self._order[np.minimum(np.searchsorted(packed, commits, sorter=self._order), len(packed) - 1)]
         return np.where(packed[at] == commits, at, np.int32(-1))
 
+    def by_id(self) -> NDArray[np.int32]:
+        """Return the places in the order of the ids, the lowest first."""
+        return self._order
+
     def __getitem__(self, commit: str) -> int:
         [place] = self.of(np.array([commit.encode()]))
         if place < 0:

@@ -8,30 +8,38 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
+from numpy.typing import NDArray
 
 from bisector.evidence.graph import Range
 from bisector.model import Verdict
 
 
-def left(within: Range, verdicts: Mapping[str, Verdict]) -> list[str]:
-    """Return the commits that may be the first new one, newest first; the range's last commit is new."""
+def remaining(within: Range, verdicts: Mapping[str, Verdict]) -> NDArray[np.bool_]:
+    """Tell which commits may be the first new one, shape (commits,); the range's last commit is new."""
     found = np.ones(len(within), dtype=np.bool_)
     for commit, verdict in verdicts.items():
+        if commit not in within:
+            continue
         if verdict is Verdict.NEW:
             found &= within.ancestors(commit)
         elif verdict is Verdict.OLD:
             found &= ~within.ancestors(commit)
+    return found
+
+
+def left(within: Range, verdicts: Mapping[str, Verdict]) -> list[str]:
+    """Return the commits that may be the first new one, newest first."""
+    found = remaining(within, verdicts)
     return [within.ids[place] for place in reversed(np.flatnonzero(found))]
 
 
 def middle(within: Range, verdicts: Mapping[str, Verdict]) -> str | None:
     """Return the commit without a verdict that splits those that are left most evenly; None if there is none."""
-    remaining = left(within, verdicts)
-    weights = np.zeros(len(within))
-    weights[[within.place[commit] for commit in remaining]] = 1.0
+    candidates = left(within, verdicts)
+    weights = remaining(within, verdicts).astype(np.float64)
     places, below = within.sums(weights)
     worth = {
-        within.ids[place]: min(share, len(remaining) - share) for place, share in zip(places, below, strict=True)
+        within.ids[place]: min(share, len(candidates) - share) for place, share in zip(places, below, strict=True)
     }
-    wanted = [commit for commit in remaining if commit in worth and commit not in verdicts]
+    wanted = [commit for commit in candidates if commit in worth and commit not in verdicts]
     return max(wanted, key=worth.__getitem__, default=None)

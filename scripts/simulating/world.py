@@ -13,13 +13,14 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
-from bisector import journal, known, verdict
+from bisector import journal, known, verdict, weighing
 from bisector.bench import Bench
 from bisector.endings import Conclusion
 from bisector.events import Recorded, Started
 from bisector.evidence import halving
 from bisector.evidence.graph import Range
 from bisector.evidence.limits import UNMEASURED
+from bisector.evidence.midpoint import Midpoints
 from bisector.model import (
     BrokenBuild,
     Commit,
@@ -168,7 +169,10 @@ class Searcher:
             assert taken.verdict is not None
             return taken.verdict
 
-        return Halves(within).search(read, self.world.history.new)
+        verdicts, halves = {self.world.history.new: Verdict.NEW}, Midpoints(within, None, (), weighing.BUILD)
+        while commit := halves.following(verdicts, len(verdicts) - 1) or halving.middle(within, verdicts):
+            verdicts[commit] = read(commit)
+        return halving.left(within, verdicts)
 
     def keep(self, *_: object) -> None:
         """Nothing is kept."""
