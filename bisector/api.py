@@ -8,18 +8,18 @@ from pathlib import Path
 
 from bisector import __version__, disputes, journal, opening, planning, rejudging, reproduce, sessions, step
 from bisector.bench import Bench
-from bisector.build import CONFIG_BYTES, TINY
 from bisector.endings import Conclusion
 from bisector.errors import BisectorError, HostError, Interrupted, Misinferred, UserError
 from bisector.events import Concluded, Distrusted, Event, Planned, Resumed, Started, Stopped, now
 from bisector.evidence.forecast import Plan
-from bisector.host import files, stopping
+from bisector.host import stopping
 from bisector.host.repository import Repository
 from bisector.journal import Journal
 from bisector.kconfig import difference
 from bisector.known import Session
 from bisector.model import Commit, Purpose, Step, Verdict
 from bisector.report import values
+from bisector.reuse import configs
 from bisector.searching import GitSearch
 from bisector.session import Bisection
 from bisector.settings import Settings
@@ -258,8 +258,6 @@ def _configuration(session: Session) -> tuple[str, ...]:
     for taken in reversed(session.steps):
         if taken.kernel is None:
             continue
-        with suppress(OSError, ValueError):  # ValueError: a path that is none, from a damaged journal
-            config = Path(taken.kernel.config)
-            base, made = (files.read(path, CONFIG_BYTES) for path in (config.with_name(TINY), config))
-            return difference(base.decode(errors="replace"), made.decode(errors="replace"))
+        if (texts := configs.kept(taken.kernel)) is not None:
+            return difference(*(text.decode(errors="replace") for text in texts))
     return ()

@@ -22,12 +22,8 @@ from bisector.errors import HostError
 from bisector.host import disk, elf, process, sandbox
 from bisector.model import BrokenBuild, Commit, Kernel
 from bisector.recipe import Recipe
-from bisector.reuse import parts
+from bisector.reuse import configs, parts
 
-# Our own copy of tinyconfig's result, to tell what the fragments changed. It lies beside the objects, where no
-# Makefile has business. Not `tiny.config`: that is the name of a make target which tinyconfig calls.
-TINY = "tinyconfig.result"
-CONFIG_BYTES = 16 << 20
 # Seconds: a clean build of the tiny kernel takes 3 to 6 minutes on two cores; defconfig's hours are not ours.
 CONFIG_SECONDS, BUILD_SECONDS = 600.0, 4 * 3600.0
 # How the reason of a build begins that used more than it may.
@@ -40,7 +36,7 @@ LOG_BYTES, LINE = 2 << 20, 500
 _OBJECT = re.compile(r"\s{2}(?:CC|AS|LD|AR|HOSTCC|OBJCOPY)\s+(?:\[M\]\s+)?\S+")
 
 # What is read of a build's files by us, outside of its walls, and the most bytes that each may have.
-_READ = {".config": CONFIG_BYTES, "System.map": 64 << 20, "vmlinux": 2 << 30}
+_READ = {".config": configs.BYTES, "System.map": 64 << 20, "vmlinux": 2 << 30}
 
 
 def fresh_config(recipe: Recipe, commit: Commit, tree: Path, objects: Path, log: Path) -> str | BrokenBuild:
@@ -58,8 +54,8 @@ def fresh_config(recipe: Recipe, commit: Commit, tree: Path, objects: Path, log:
         if not config.exists():
             return broken(commit, log, tree)
         if target == "tinyconfig":
-            disk.remove(objects.with_name(TINY))
-            shutil.copyfile(config, objects.with_name(TINY))
+            disk.remove(objects.with_name(configs.TINY))
+            shutil.copyfile(config, objects.with_name(configs.TINY))
             with config.open("a") as stream:
                 stream.writelines(f"{option}\n" for option in recipe.options)
     text = config.read_bytes()
@@ -118,25 +114,29 @@ def kernel(
     log: Path,
     on_object: Callable[[int], None],
     clean: bool = False,
+    like: Kernel | None = None,
 ) -> Kernel | BrokenBuild:
     """Build the commit that is checked out in `tree`; keep image, System.map and .config below `into`.
 
     A failure is the commit's only if it happens twice, with the same reason. `on_object` is told how many objects
-    were made so far; `clean` says that `objects` was empty, and is noted with the kernel. Raises HostError if our
-    machine failed.
+    were made so far; `clean` says that `objects` was empty, and is noted with the kernel. `like`: a kernel that is
+    kept, whose configuration this commit has too. Raises HostError if our machine failed.
     """
     log.unlink(missing_ok=True)
     if clean:
-        recipe = recipe.from_nothing(objects)
+        recipe = recipe.from_nothing()
 
     def attempt(recipe: Recipe, *, whole: bool = True) -> BrokenBuild | None:
-        if recipe.ccache is not None:
+        nonlocal like
+        if (cache := recipe.cache()) is not None:
             # Somebody who empties his cache directory takes it away from the sandbox's words.
-            with disk.writing(Path(recipe.ccache)):
-                Path(recipe.ccache).mkdir(parents=True, exist_ok=True)
+            with disk.writing(cache):
+                cache.mkdir(parents=True, exist_ok=True)
         begin, began = log.stat().st_size if log.exists() else 0, time.time()
         with trust.building(objects):
-            failed = _configured(recipe, commit, tree, objects, log)
+            failed = None
+            if like is None or not configs.put_back(like, objects, log):
+                like, failed = None, _configured(recipe, commit, tree, objects, log)
             if failed is None and whole:
                 failed = _compiled(recipe, commit, tree, objects, log, on_object)
         if failed is None:
@@ -144,14 +144,14 @@ def kernel(
         if failed is not None and failed.because.startswith((EXCESS, LACKING)):
             # make was killed in the middle of its work, and what it wrote may be the excess; or it saw nothing to do.
             trust.begin_anew(objects)
-        if failed is not None and failed.because.startswith(EXCESS) and (cache := recipe.shared_cache(objects)):
+        if failed is not None and failed.because.startswith(EXCESS) and cache is not None:
             trust.without_later(cache, began)
         return failed
 
     failed = attempt(recipe)
     if failed is not None:
-        failed = _settled(failed, functools.partial(attempt, recipe.with_jobs(1)), objects, log)
-    return failed or _kept(recipe, commit, tree, objects, into, clean)
+        like, failed = None, _settled(failed, functools.partial(attempt, recipe.with_jobs(1)), objects, log)
+    return failed or _kept(recipe, commit, tree, objects, into, clean, like)
 
 
 class _Again(Protocol):
@@ -220,10 +220,11 @@ def _require_no_skew(objects: Path, tree: Path, log: Path, begin: int) -> None:
         )
 
 
-def _kept(recipe: Recipe, commit: Commit, tree: Path, objects: Path, into: Path, clean: bool) -> Kernel:
+def _kept(
+    recipe: Recipe, commit: Commit, tree: Path, objects: Path, into: Path, clean: bool, like: Kernel | None
+) -> Kernel:
     """Copy what make left to the session: the next build overwrites it."""
-    image = objects / recipe.architecture.image_path
-    build_id = elf.build_id(objects / "vmlinux")
+    image, build_id = objects / recipe.architecture.image_path, elf.build_id(objects / "vmlinux")
     assert build_id is not None
     kernel = Kernel(
         commit=commit.id,
@@ -232,10 +233,10 @@ def _kept(recipe: Recipe, commit: Commit, tree: Path, objects: Path, into: Path,
         build_id=build_id,
         config=str(into / "config"),
         compiler=recipe.compiler(),
+        configured=(keeping.inferred(like) or like.commit) if like else "",
     )
-    made = (image, objects / "System.map", objects / ".config", objects.with_name(TINY))
-    sources = [path for path in made if path.exists()]
-    keeping.keep(kernel, sources, clean=clean, parts=parts.of(tree, objects))
+    made = (image, objects / "System.map", objects / ".config", objects.with_name(configs.TINY))
+    keeping.keep(kernel, [one for one in made if one.exists()], clean=clean, parts=parts.of(tree, objects))
     return kernel
 
 
@@ -243,8 +244,7 @@ def _lines(log: Path, begin: int) -> list[str]:
     """Return the log's lines from a byte on, without our own; of a log without measure, only both its ends."""
     with log.open("rb") as stream:
         stream.seek(begin)
-        read = stream.read(LOG_BYTES)
-        end = stream.seek(0, os.SEEK_END)
+        read, end = stream.read(LOG_BYTES), stream.seek(0, os.SEEK_END)
         stream.seek(max(begin + len(read), end - LOG_BYTES))
         read += (b"\n" if stream.tell() > begin + len(read) else b"") + stream.read()
     lines = read.decode(errors="backslashreplace").splitlines()

@@ -104,6 +104,11 @@ def took_part(kernel: Kernel) -> Parts | None:
         return None
 
 
+def inferred(kernel: Kernel | None) -> str:
+    """Return the other commit that a kernel was built or configured of, "" if it is its own commit's altogether."""
+    return (kernel.source or kernel.configured) if kernel is not None else ""
+
+
 def sweep(home: Path) -> None:
     """Remove what a killed session left unfinished."""
     for path in [*home.glob("*.part"), *home.glob("*.gone"), *home.glob("*/*.json.part")]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 
+from bisector import keep
 from bisector.endings import Conclusion
 from bisector.events import (
     Asked,
@@ -103,7 +104,7 @@ class Session:
             case Distrusted():
                 self.inherited, self.inheriting = {}, False
                 self.conclusion = None
-                self.steps = [step for step in self.steps if step.kernel is None or not step.kernel.source]
+                self.steps = [step for step in self.steps if not keep.inferred(step.kernel)]
             case Reread():
                 self.reread, self.rejudged = event, False
                 self.steps = [_with(step, observation=event.observations.get(step.key)) for step in self.steps]

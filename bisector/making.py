@@ -10,6 +10,7 @@ from bisector.bench import Bench, Tell
 from bisector.errors import HostError, Misinferred
 from bisector.host import disk, trees
 from bisector.model import BrokenBuild, Commit, Kernel
+from bisector.reuse import alike
 
 
 def made(
@@ -27,15 +28,16 @@ def made(
         return before, 0.0, 0.0
     made: Kernel | BrokenBuild | None = keep.kept(bench.kept(commit), commit.id, clean=clean)
     checked_out = built = 0.0
-    if isinstance(made, Kernel) and made.source and exact:
+    if isinstance(made, Kernel) and keep.inferred(made) and exact:
         made = None
-    if made is None and before is not None and not clean:
+    elsewhere = isinstance(before, Kernel) and bool(keep.inferred(before))
+    if made is None and before is not None and not clean and not elsewhere:
         bench.warn(f"the kernel that was kept of {commit.short} is gone or spoiled: it is made again")
     if made is None and bench.store is not None:
         listing = trees.listing(bench.workspace.git, commit.id)
         made = bench.store.taken(commit.id, listing, bench.kept(commit), clean=clean, exact=exact)
     if made is None:
-        made, checked_out, built = _make(bench, commit, tell, clean)
+        made, checked_out, built = _make(bench, commit, tell, clean=clean, exact=exact)
         if bench.store is not None and isinstance(made, Kernel):
             bench.store.put(made, listing, clean=clean)
     if before is not None and not _same(before, made):
@@ -45,6 +47,8 @@ def made(
             bench.store.forget()
         if isinstance(before, Kernel) and before.source:
             raise Misinferred(f"{commit.short} does not make the kernel of {before.source[:12]}, as it seemed")
+        if isinstance(before, Kernel) and before.configured:
+            raise Misinferred(f"{commit.short} is not configured as {before.configured[:12]} is, as it seemed")
         disk.discard(bench.kept(commit))
         how = "built from nothing" if clean else "built again"
         raise HostError(
@@ -62,7 +66,21 @@ def _same(before: Kernel | BrokenBuild, made: Kernel | BrokenBuild) -> bool:
     return isinstance(before, BrokenBuild) and isinstance(made, BrokenBuild)
 
 
-def _make(bench: Bench, commit: Commit, tell: Tell, clean: bool) -> tuple[Kernel | BrokenBuild, float, float]:
+def _configured(bench: Bench, commit: Commit) -> Kernel | None:
+    """Return a kernel whose configuration this commit has too: of all those of the session the last one."""
+    for kernel in reversed(bench.known.values()):
+        if isinstance(kernel, Kernel):
+            parts = keep.took_part(kernel)
+            changes = trees.changes(bench.workspace.git, kernel.commit, commit.id) if parts else {}
+            there = parts is not None and not alike.configuring(parts, changes, bench.recipe.architecture.name)
+            return kernel if there and keep.kept(Path(kernel.image).parent, kernel.commit) else None
+    return None
+
+
+def _make(
+    bench: Bench, commit: Commit, tell: Tell, *, clean: bool, exact: bool
+) -> tuple[Kernel | BrokenBuild, float, float]:
+    like = None if exact else _configured(bench, commit)
     objects = bench.workspace.objects.with_name("clean") if clean else bench.workspace.objects
     checked_out = began = 0.0
 
@@ -80,7 +98,7 @@ def _make(bench: Bench, commit: Commit, tell: Tell, clean: bool) -> tuple[Kernel
         if refused is not None:
             return refused
         tell("building", 0)
-        return _built(bench, commit, tell, objects, clean)
+        return _built(bench, commit, tell, objects, clean=clean, like=like)
 
     try:
         made = retrying.calling(bench.warn, attempt)
@@ -90,7 +108,9 @@ def _make(bench: Bench, commit: Commit, tell: Tell, clean: bool) -> tuple[Kernel
             disk.discard(objects)
 
 
-def _built(bench: Bench, commit: Commit, tell: Tell, objects: Path, clean: bool) -> Kernel | BrokenBuild:
+def _built(
+    bench: Bench, commit: Commit, tell: Tell, objects: Path, *, clean: bool, like: Kernel | None
+) -> Kernel | BrokenBuild:
     made = build.kernel(
         bench.recipe,
         commit,
@@ -100,6 +120,7 @@ def _built(bench: Bench, commit: Commit, tell: Tell, objects: Path, clean: bool)
         log=bench.log(commit, "build"),
         on_object=lambda count: tell("building", count),
         clean=clean,
+        like=like,
     )
     if isinstance(made, BrokenBuild):
         checkout.require_whole(bench.workspace, commit)

@@ -33,7 +33,7 @@ class Commit:
 
 @dataclass(frozen=True, slots=True)
 class Kernel:
-    """A bootable image, and what it came from. `source`: the commit that was built, where that is another one."""
+    """A bootable image. `source`, `configured`: what was built or configured, where that was another commit."""
 
     commit: str
     image: str
@@ -42,6 +42,7 @@ class Kernel:
     config: str
     compiler: str
     source: str = ""
+    configured: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,8 +17,6 @@ _REPRODUCIBLE = {
     "KBUILD_BUILD_VERSION": "1",
     "KBUILD_BUILD_TIMESTAMP": "Thu Jan  1 00:00:00 UTC 1970",
 }
-# ccache's directory in an object directory that is filled from nothing.
-CACHE = ".bisector-ccache"
 # Beside the worktree: the compilers' temporary files, where no sandbox gives them a place of their own.
 TEMPORARY = "tmp"
 
@@ -27,8 +25,9 @@ TEMPORARY = "tmp"
 class Recipe:
     """How kernels are made in this session: the same for every commit.
 
-    `llvm`: make's LLVM= value ("" for gcc; "1", "-14" …). `ccache`: directory, None for no ccache. `walled`: make
-    runs in a sandbox. `memory`, `disk`: bytes that a build may use, 0 for no bound; `tasks`: 0 for what `jobs` need.
+    `llvm`: make's LLVM= value ("" for gcc; "1", "-14" …). `ccache`: directory, None for no ccache. `anew`: ccache
+    reads and writes nothing. `walled`: make runs in a sandbox. `memory`, `disk`: bytes that a build may use, 0 for no
+    bound; `tasks`: 0 for what `jobs` need.
     """
 
     architecture: Architecture
@@ -37,6 +36,7 @@ class Recipe:
     llvm: str
     jobs: int
     ccache: str | None
+    anew: bool = False
     walled: bool = False
     memory: int = 0
     disk: int = 0
@@ -75,6 +75,9 @@ class Recipe:
         words += [f"LLVM={self.llvm}"] if self.llvm else [f"CROSS_COMPILE={self.cross_compile}"]
         if self.ccache is not None:
             words.append(f"CC=ccache {self.compiler()}")
+        # ccache names the sources from the objects' directory. By whatever name, none of it comes into the kernel.
+        known_as = f"{tree}" if self.ccache is None or self.anew else f"../{tree.name}"
+        words += [f"{flags}=-fmacro-prefix-map={known_as}/=" for flags in ("KCFLAGS", "KAFLAGS")]
         return [*words, f"-j{self.jobs}", *targets]
 
     def environment(self, tree: Path) -> dict[str, str]:
@@ -85,8 +88,11 @@ class Recipe:
             kept = {key: os.environ[key] for key in ("PATH", "HOME") if key in os.environ}
             # What a killed compiler leaves goes when the workspace is opened again.
             kept["TMPDIR"] = str(tree.parent / TEMPORARY)
-        cached = {"CCACHE_DIR": self.ccache, "CCACHE_BASEDIR": str(tree)} if self.ccache is not None else {}
-        if cached:
+        cached = {}
+        if self.ccache is not None and self.anew:
+            cached = {"CCACHE_DISABLE": "1"}
+        elif self.ccache is not None:
+            cached = {"CCACHE_DIR": self.ccache, "CCACHE_BASEDIR": str(tree)}
             # Its temporary files too: those of a killed ccache would stay for ever.
             cached["CCACHE_TEMPDIR"] = sandbox.SCRATCH if self.walled else kept["TMPDIR"]
         if self.walled and cached:
@@ -104,7 +110,7 @@ class Recipe:
         readable = sandbox.toolchains(os.environ.get("PATH", os.defpath), programs, machine)
         # Our own notes among the objects are not make's to forge.
         readable = (*readable, *trust.notes(objects))
-        cache = self.shared_cache(objects)
+        cache = self.cache()
         writable = (objects, *([cache] if cache is not None else []))
         return sandbox.Walls((*readable, tree), writable, scratch=max(1 << 28, self.memory // 4))
 
@@ -119,22 +125,20 @@ class Recipe:
         """
         return self.tasks or 512 + 32 * self.jobs
 
-    def shared_cache(self, objects: Path) -> Path | None:
-        """Return ccache's directory, None if there is none, or one of these objects' own."""
-        return Path(self.ccache) if self.ccache not in (None, str(objects / CACHE)) else None
+    def cache(self) -> Path | None:
+        """Return ccache's directory, None if none is read or written."""
+        return None if self.ccache is None or self.anew else Path(self.ccache)
 
     def bounds(self, objects: Path) -> process.Bounds:
         """Return what a build may use."""
-        return process.Bounds(self.most_tasks(), self.memory, self.disk, objects, self.shared_cache(objects))
+        return process.Bounds(self.most_tasks(), self.memory, self.disk, objects, self.cache())
 
-    def from_nothing(self, objects: Path) -> Recipe:
+    def from_nothing(self) -> Recipe:
         """Return the recipe that reads nothing which another build wrote.
 
-        A Makefile can write into ccache's directory whatever it likes under any other commit's key. So what is built
-        from nothing has a cache of its own, an empty one: no cache at all would be another command line, and with it
-        other paths in the kernel.
+        A Makefile can write into ccache's directory whatever it likes under any other commit's key.
         """
-        return replace(self, ccache=str(objects / CACHE)) if self.walled and self.ccache is not None else self
+        return replace(self, anew=True)
 
 
 def _program(name: str) -> list[str | int]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
-from bisector import asking, certifying, pairing, rejudging, reverting, weighing
+from bisector import asking, certifying, keep, pairing, rejudging, reverting, weighing
 from bisector.endings import Candidate, Conclusion, Kind
 from bisector.errors import Misinferred
 from bisector.events import Concluded, Distrusted
@@ -84,7 +84,7 @@ class Bisection:
 
     def _inferred(self) -> bool:
         """Tell whether any verdict is not of a kernel that was built of its commit."""
-        return bool(self.session.inherited) or any(one.kernel and one.kernel.source for one in self.session.steps)
+        return bool(self.session.inherited) or any(keep.inferred(one.kernel) for one in self.session.steps)
 
     def _unsteady(self, question: Question) -> bool:
         """Tell whether an end, or what a person had booted again, reads now so, now so."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from bisector import progress, step, verdict
+from bisector import keep, progress, step, verdict
 from bisector.bench import Bench
 from bisector.events import Distrusted, Event, Judged, Recorded, Tested
 from bisector.evidence.rates import Tally
@@ -112,5 +112,5 @@ class Steps:
             self._sort()
             self.bench.inferring = False
             for commit, made in list(self.bench.known.items()):
-                if isinstance(made, Kernel) and made.source:
+                if isinstance(made, Kernel) and keep.inferred(made):
                     del self.bench.known[commit]

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from bisector import api, events, journal, opening, reproduce
-from bisector.build import TINY
+from bisector.reuse.configs import TINY
 from tests import samples
 from tests.conftest import Bisector
 

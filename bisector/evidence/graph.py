@@ -53,7 +53,11 @@ class PlaceOf(Mapping[str, int]):
         self._ids = ids
         self._order = np.argsort(ids.packed, kind="stable").astype(np.int32)
 
-    def of(self, commits: NDArray[np.bytes_]) -> NDArray[np.int32]:
+    def of(self, commits: Iterable[str]) -> NDArray[np.int32]:
+        """Return the places of these commits, -1 of those that are not here."""
+        return self.of_packed(np.array([commit.encode() for commit in commits], dtype=np.bytes_))
+
+    def of_packed(self, commits: NDArray[np.bytes_]) -> NDArray[np.int32]:
         """Return the places of these commits, -1 of those that are not here."""
         packed = self._ids.packed
         if not len(packed):
@@ -66,7 +70,7 @@ class PlaceOf(Mapping[str, int]):
         return self._order
 
     def __getitem__(self, commit: str) -> int:
-        [place] = self.of(np.array([commit.encode()]))
+        [place] = self.of([commit])
         if place < 0:
             raise KeyError(commit)
         return int(place)
@@ -88,7 +92,7 @@ class Range:
     def __init__(self, history: Iterable[tuple[str, Sequence[str]]]) -> None:
         ids, parents, counts = _packed(history)
         self._lay(ids)
-        places = self.place.of(parents)
+        places = self.place.of_packed(parents)
         children = np.repeat(np.arange(len(ids), dtype=np.int32), counts)
         if (wrong := np.flatnonzero(places >= children)).size:
             raise ValueError(f"a parent does not come before its child {self.ids[children[wrong[0]]]}")
@@ -197,8 +201,8 @@ class Range:
         total = np.cumsum(weights)
         heavy = np.minimum(np.searchsorted(total, parts * total[-1]), len(self) - 1)
         even = np.linspace(heavy[0], heavy[-1], SAMPLE // 2).astype(np.intp)
-        others = [self.place[commit] for commit in also if commit in self.place]
-        return np.unique(np.concatenate([heavy, even, np.array(others, dtype=np.intp)]))
+        others = self.place.of(also)
+        return np.unique(np.concatenate([heavy, even, others[others >= 0]]))
 
     def up_to(self, new: str) -> Range:
         """Return the part of the range that ends at this commit: it and its ancestors."""

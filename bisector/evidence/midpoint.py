@@ -49,21 +49,21 @@ class Midpoints:
         left = halving.remaining(self.within, verdicts)
         if any(found is Verdict.UNTESTABLE and self._is_left(commit, left) for commit, found in verdicts.items()):
             return None
-        weights = self._weights() * left
+        every = self._weights()
+        weights = every * left
         whole = float(weights.sum())
         places, sums = self.within.sums(weights, [*self.there, *self._lowest(left)])
-        known = [place for commit in verdicts if (place := self.within.place.get(commit, -1)) >= 0]
-        able = left[places] & ~np.isin(places, known)
+        able = left[places] & ~np.isin(places, self.within.place.of(verdicts))
         places, share = places[able], sums[able] / whole
         worth = entropy(np.clip(share, 0.0, 1.0))
         if not len(places) or float(worth.max()) <= 0:
             return None
-        at_hand = np.isin(places, [self.within.place[one] for one in self.there if one in self.within])
+        at_hand = np.isin(places, self.within.place.of(self.there))
         gain = worth / np.where(at_hand, 1.0, 1.0 + self.build)
         if at_hand[best := int(np.argmax(gain))]:
             return self.within.ids[int(places[best])]
         larger = np.maximum(share, 1 - share)
-        steps = math.ceil(math.log2(max(2.0, float(self._weights().sum())))) + SPARE
+        steps = math.ceil(math.log2(max(2.0, float(every.sum())))) + SPARE
         most = min(LARGER, 2.0 ** (steps - paid - 1) / whole)
         good = np.flatnonzero(larger <= max(most, float(larger.min())) + 1e-9)
         return min(self.within.ids[int(place)] for place in places[good])
@@ -75,7 +75,8 @@ class Midpoints:
         if self.differing is None:
             return np.ones(len(self.within))
         weights = np.full(len(self.within), HARDLY)
-        weights[[place for one in self.differing if (place := self.within.place.get(one, -1)) >= 0]] = 1.0
+        places = self.within.place.of(self.differing)
+        weights[places[places >= 0]] = 1.0
         return weights
 
     def _lowest(self, left: NDArray[np.bool_]) -> list[str]:

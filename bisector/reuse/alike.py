@@ -87,6 +87,29 @@ class Selection:
         return made.hexdigest()
 
 
+def configuring(parts: Parts, changes: Mapping[str, bool], arch: str) -> str:
+    """Return the first changed path that may make another configuration of the same options, "" if there is none.
+
+    Kconfig reads its files, and asks scripts, which ask the compiler; make comes to it by the Makefiles of the top
+    and of the architecture. What a script looks for may be any file that comes or goes.
+    """
+    read = parts.kconfigs
+    places = ("scripts/", "tools/", f"arch/{arch}/tools/", "include/config/", ".gitattributes")
+    arch_files = tuple(f"arch/{arch}/{name}" for name in ("Makefile", "Kbuild", "Kconfig"))
+
+    def may(path: str, appeared: bool) -> bool:
+        place, _, name = path.rpartition("/")
+        return (
+            appeared
+            or path in read
+            or path.startswith((*places, *arch_files))
+            or name.endswith((".config", "defconfig", ".gitattributes"))
+            or (not place and name not in _OF_PEOPLE and not name.endswith(_RECORDED))
+        )
+
+    return next((path for path, appeared in changes.items() if may(path, appeared)), "")
+
+
 def mattering(parts: Parts, changes: Mapping[str, bool], arch: str) -> str:
     """Return the first changed path that may make another kernel, "" if there is none.
 

@@ -55,7 +55,7 @@ class Store:
         with self._locked(fcntl.LOCK_SH) as ours:
             for entry in self._likely(commit, exact=exact) if ours else ():
                 made, how = keep.manifested(entry), _told(entry / f"{_BUILT_OF}{commit}")
-                if made is None or (clean and how != _FROM_NOTHING) or (exact and not how):
+                if made is None or (clean and how != _FROM_NOTHING) or (exact and (made.configured or not how)):
                     continue
                 if (how or self._same(entry, made, listing)) and keep.kept(entry, made.commit) is not None:
                     kernel = keep.moved(made, into, commit, "" if how else made.commit)
@@ -77,7 +77,8 @@ class Store:
                 return
             before = keep.manifested(entry)
             same = before is not None and before.build_id == kernel.build_id and _told(entry / _READ)
-            if before is None or not same or keep.kept(entry, before.commit) is None:
+            better = before is not None and before.configured and not kernel.configured
+            if before is None or better or not same or keep.kept(entry, before.commit) is None:
                 made = keep.moved(kernel, entry, kernel.commit)
                 keep.keep(made, keep.files(Path(kernel.image).parent), clean=clean, parts=parts)
                 disk.write(entry / _READ, selection.read(listing).encode())

@@ -10,14 +10,14 @@ from random import Random
 
 import readme
 
-from benching import demo, growth, kernels, pairs
+from benching import demo, growth, kernels, nearby, pairs
 from bisector.host import process
 
 
 def main() -> None:
     """Measure, and print the tables."""
     parser = argparse.ArgumentParser(prog="scripts/bench", description=__doc__)
-    parser.add_argument("--only", default="", metavar="PART,PART", help="of: demo, pairs, kernels, growth")
+    parser.add_argument("--only", default="", metavar="PART,PART", help="of: demo, pairs, kernels, nearby, growth")
     parser.add_argument("--histories", type=int, default=3, help="of 2,000 commits of each kind (default: 3)")
     parser.add_argument("--seed", type=int, default=None, help="repeat the histories of an earlier run")
     parser.add_argument("--longest", action="store_true", help=f"measure growth to {growth.LONGEST:,} commits")
@@ -29,11 +29,12 @@ def main() -> None:
         "demo": demo.rows,
         "pairs": pairs.rows,
         "kernels": lambda: kernels.rows(asked.histories, Random(seed)),
+        "nearby": lambda: nearby.rows(Random(seed)),
         "growth": lambda: growth.rows(sizes),
     }
     qemu = process.output(["qemu-system-aarch64", "--version"]).splitlines()[0]
     for name in asked.only.split(",") if asked.only else parts:
-        words = f"scripts/bench --only {name}" + (f" --seed {seed}" if name == "kernels" else "")
+        words = f"scripts/bench --only {name}" + (f" --seed {seed}" if name in ("kernels", "nearby") else "")
         lines = ["| what | bisector | bare programs | beside them |", "|---|---|---|---|", *parts[name](), ""]
         lines.append(f"`{words}`: medians and ranges, on {os.cpu_count()} CPUs, {qemu}.")
         if asked.write and name != "demo":

@@ -6,6 +6,7 @@ its certification. Drawn are a boot's outcome, in place of `step.take`, and the 
 
 from __future__ import annotations
 
+import hashlib
 import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -62,7 +63,8 @@ class History:
     @classmethod
     def of(cls, parents: Sequence[Sequence[int]]) -> History:
         """Make one from positions: the parents of each commit, () for the base."""
-        ids = [f"{place + 1:040x}" for place in range(len(parents))]
+        # As in git: which of two ids is the lower one says nothing of their places.
+        ids = [hashlib.sha1(b"%d" % place, usedforsecurity=False).hexdigest() for place in range(len(parents))]
         base = "0" * 40
         named = {ids[place]: [ids[one] for one in above] or [base] for place, above in enumerate(parents)}
         return cls(base, named, Range(named.items()))

@@ -1,0 +1,92 @@
+"""Is Kconfig asked only where its answer may be another one, and is a wrong inference found out?"""
+
+from __future__ import annotations
+
+import pytest
+
+from bisector.reuse import alike
+from bisector.reuse.parts import Parts
+from tests.conftest import ONCE, Bisector, Ran
+from tests.minitree import Edits, MiniTree
+
+STRING: Edits = {"neutral": "string"}
+HIDDEN = "Documentation/hidden.txt"
+PARTS = Parts(frozenset({"kernel/fork.c"}), frozenset({"Kconfig", "init/Kconfig"}), frozenset({"", "kernel"}))
+
+
+def configured(bisector: Bisector, ran: Ran, purpose: str) -> list[bool]:
+    """Of each step for this purpose, whether its build asked Kconfig."""
+    [session] = bisector.sessions
+    logs = [session / "logs" / f"{commit[:12]}.build.log" for commit in ran.tested(purpose)]
+    return [" tinyconfig" in log.read_text() for log in logs if log.exists()]
+
+
+def test_commits_that_change_sources_only_ask_kconfig_at_the_ends_and_where_it_counts(
+    tree: MiniTree, bisector: Bisector
+) -> None:
+    ids = tree.story(20, 12, edits={at: STRING for at in range(20) if at != 12})
+    ran = bisector.start(tree.path, tree.base, ids[-1], *ONCE)
+    assert (ran.code, ran.culprit) == (0, ids[12])
+    assert configured(bisector, ran, "old-end") == configured(bisector, ran, "new-end") == [True]
+    searched = set(ran.tested("search")) - {ids[11], ids[12]}  # these two were built from nothing as well
+    [session] = bisector.sessions
+    told = [(session / "logs" / f"{commit[:12]}.build.log").read_text() for commit in searched]
+    assert told
+    assert all(" tinyconfig" not in log and "$ # configured as " in log for log in told)
+    assert configured(bisector, ran, "culprit") == configured(bisector, ran, "parent") == [True]
+    # An option that went and came back is asked for.
+    assert {step["kernel"]["configured"] for step in ran.steps if step["purpose"] == "culprit"} == {""}
+
+
+def test_an_option_that_goes_and_comes_is_seen(tree: MiniTree, bisector: Bisector) -> None:
+    edits: dict[int, Edits] = dict.fromkeys(range(16), STRING) | {
+        5: {"drops": ["PERF_EVENTS"]},
+        8: {"restores": ["PERF_EVENTS"], "hits": {"exec-sigtrap": "OK"}},
+    }
+    ids = tree.story(16, 8, edits=edits)
+    ran = bisector.start(tree.path, tree.base, ids[-1], *ONCE)
+    assert (ran.code, set(ran.candidates)) == (10, set(ids[5:9])), ran.err
+
+
+def test_a_wrong_configuration_is_found_out(tree: MiniTree, bisector: Bisector) -> None:
+    files = tree.files(tree.base)
+    # What the configuration hangs on leaves no record.
+    makefile = files["Makefile"].replace(
+        "$(kconfig) .config > .config.new\n",
+        f"$(kconfig) .config > .config.new; cat $(srctree)/{HIDDEN} >> .config.new\n",
+    )
+    header = files["behaviour.h"].replace('"exec-sigtrap", STUCK', '"exec-sigtrap", LISTED')
+    listed = "#ifdef CONFIG_HIDDEN\n#define LISTED OK\n#else\n#define LISTED STUCK\n#endif\n"
+    assert makefile != files["Makefile"]
+    assert header != files["behaviour.h"]
+    first = tree.commit("mini: hidden", files={"Makefile": makefile, "behaviour.h": listed + header, HIDDEN: "#\n"})
+    edits: dict[int, Edits] = dict.fromkeys(range(16), STRING)
+    edits[6] = {"files": {HIDDEN: "CONFIG_HIDDEN=y\n"}, "neutral": "string"}
+    ids = tree.story(16, 6, edits=edits)
+    ran = bisector.start(tree.path, first, ids[-1], *ONCE)
+    assert (ran.code, ran.culprit) == (0, ids[6]), ran.err
+    [doubt] = [one for one in ran.lines if one.get("event") == "distrusted"]
+    assert "is not configured as" in doubt["because"]
+
+
+@pytest.mark.parametrize(
+    ("path", "appeared", "may"),
+    [
+        ("kernel/fork.c", False, False),
+        ("drivers/net/Makefile", False, False),
+        ("Documentation/new.rst", True, True),
+        ("drivers/net/Kconfig", False, False),  # is not read: nothing that is read names it
+        ("init/Kconfig", False, True),
+        ("Makefile", False, True),
+        ("MAINTAINERS", False, False),
+        ("arch/arm64/Makefile", False, True),
+        ("arch/arm64/mm/Makefile", False, False),
+        ("arch/x86/Makefile", False, False),
+        ("scripts/Kconfig.include", False, True),
+        ("scripts/gcc-version.sh", False, True),
+        ("kernel/configs/tiny.config", False, True),
+        ("arch/arm64/tools/gen-sysreg.awk", False, True),
+    ],
+)
+def test_what_may_make_another_configuration(path: str, appeared: bool, may: bool) -> None:
+    assert alike.configuring(PARTS, {"lib/bcd.c": False, path: appeared}, "arm64") == (path if may else "")
