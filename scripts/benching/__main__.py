@@ -10,14 +10,16 @@ from random import Random
 
 import readme
 
-from benching import demo, growth, kernels, nearby, pairs
+from benching import clean, demo, growth, kernels, nearby, pairs
 from bisector.host import process
 
 
 def main() -> None:
     """Measure, and print the tables."""
     parser = argparse.ArgumentParser(prog="scripts/bench", description=__doc__)
-    parser.add_argument("--only", default="", metavar="PART,PART", help="of: demo, pairs, kernels, nearby, growth")
+    parser.add_argument(
+        "--only", default="", metavar="PART,PART", help="of: demo, clean, pairs, kernels, nearby, growth"
+    )
     parser.add_argument("--histories", type=int, default=3, help="of 2,000 commits of each kind (default: 3)")
     parser.add_argument("--seed", type=int, default=None, help="repeat the histories of an earlier run")
     parser.add_argument("--longest", action="store_true", help=f"measure growth to {growth.LONGEST:,} commits")
@@ -27,6 +29,7 @@ def main() -> None:
     sizes = (*growth.SIZES, *([growth.LONGEST] if asked.longest else []))
     parts: dict[str, Callable[[], list[str]]] = {
         "demo": demo.rows,
+        "clean": clean.rows,
         "pairs": pairs.rows,
         "kernels": lambda: kernels.rows(asked.histories, Random(seed)),
         "nearby": lambda: nearby.rows(Random(seed)),
@@ -37,8 +40,7 @@ def main() -> None:
         words = f"scripts/bench --only {name}" + (f" --seed {seed}" if name in ("kernels", "nearby") else "")
         lines = ["| what | bisector | bare programs | beside them |", "|---|---|---|---|", *parts[name](), ""]
         lines.append(f"`{words}`: medians and ranges, on {os.cpu_count()} CPUs, {qemu}.")
-        if asked.write and name != "demo":
-            # The demo's rows take as long as all others together: they are printed only.
+        if asked.write:
             readme.put(f"bench --only {name}", "\n".join(lines))
         print("\n".join([*lines, ""]), flush=True)
 

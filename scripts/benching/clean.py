@@ -1,0 +1,70 @@
+"""What does a kernel from nothing cost? CPU time with an empty ccache, and without one: as what certifies is built."""
+
+from __future__ import annotations
+
+import re
+import resource
+import subprocess
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+
+from kernel_history import make
+
+from benching.pairs import SOURCE, settings
+from bisector import opening
+from bisector.recipe import Recipe
+
+_OBJECT = re.compile(r"^  (?:CC|AS) ", re.MULTILINE)
+
+
+def rows() -> list[str]:
+    """Return a row."""
+    home = opening.cache() / "demo"
+    home.mkdir(parents=True, exist_ok=True)
+    repo = home / "linux-6.12.git"
+    make(SOURCE, repo, "demo")
+    with tempfile.TemporaryDirectory(dir=home) as name:
+        place = Path(name)
+        tree = place / "tree"
+        subprocess.run(
+            ["git", "-C", str(repo), "worktree", "add", "--quiet", "--detach", "--force", str(tree), "demo-old"],
+            check=True,
+        )
+        recipe = replace(opening.recipe(settings(repo)), ccache=str(place / "ccache"))
+        cached, objects = _built(recipe, tree, place / "first")
+        bare, _ = _built(recipe.from_nothing(), tree, place / "second")
+        same = (place / "first/arch/arm64/boot/Image").read_bytes() == (
+            place / "second/arch/arm64/boot/Image"
+        ).read_bytes()
+    subprocess.run(["git", "-C", str(repo), "worktree", "prune"], check=True)
+    if not same:
+        raise SystemExit("with and without ccache the images differ")
+    what = f"CPU time of a kernel of Linux 6.12 from nothing, {objects} objects, the same image"
+    told = f"{bare:.0f} s, as what certifies is built | {cached:.0f} s with an empty ccache"
+    return [f"| {what} | {told} | × {bare / cached:.2f} |"]
+
+
+def _built(recipe: Recipe, tree: Path, objects: Path) -> tuple[float, int]:
+    """Build; return the CPU seconds of make and all that it started, and how many objects it compiled."""
+    objects.mkdir()
+    before = _spent()
+    said = ""
+    for target in ("tinyconfig", "olddefconfig", recipe.architecture.image):
+        said += subprocess.run(
+            recipe.make(tree, objects, target),
+            env=recipe.environment(tree),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        if target == "tinyconfig":
+            with (objects / ".config").open("a") as config:
+                config.writelines(f"{option}\n" for option in recipe.options)
+    return _spent() - before, len(_OBJECT.findall(said))
+
+
+def _spent() -> float:
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
