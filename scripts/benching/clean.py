@@ -1,4 +1,4 @@
-"""What does a kernel from nothing cost? CPU time with an empty ccache, and without one: as what certifies is built."""
+"""What does a kernel from nothing cost? CPU time with an empty ccache, and without: as what certifies is built."""
 
 from __future__ import annotations
 
