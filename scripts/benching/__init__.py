@@ -2,12 +2,12 @@
 
 What was looked at and is not done, for whoever makes it faster:
 
-ccache costs CPU time for each object that is not there (`--only clean`): it preprocesses, and then compiles the source
-again. `CCACHE_DEPEND` would cost nothing, but does not see `.incbin`: the vDSO in a kernel could be an earlier one.
+ccache costs CPU time for each object that is not there (`--only clean`): it preprocesses, and then compiles the
+source again. `CCACHE_DEPEND` would cost nothing, but does not see `.incbin`: the vDSO in a kernel could be an earlier one.
 `CCACHE_NOCPP2` compiles what was preprocessed, and gcc then makes another kernel of the same source.
 
-The options that are left compile little that could go (sysctl in /proc, the PMU's drivers, core dumps of ELF): most of
-a build is mm, kernel, fs and lib, and headers are most of each object.
+The options that are left compile little that could go (sysctl in /proc, the PMU's drivers, core dumps of ELF): most
+of a build is mm, kernel, fs and lib, and headers are most of each object.
 
 virtme-ng boots a kernel with virtio and 9p or virtiofs, on a root file system of the guest's architecture: ours has
 none of these.
