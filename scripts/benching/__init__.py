@@ -3,7 +3,7 @@
 What was looked at and is not done, for whoever makes it faster:
 
 ccache costs CPU time for each object that is not there (`--only clean`): it preprocesses, and then compiles the
-source again. `CCACHE_DEPEND` would cost nothing, but does not see `.incbin`: the vDSO in a kernel could be an earlier one.
+source again. `CCACHE_DEPEND` would cost nothing, but does not see `.incbin`: the vDSO could be an earlier one.
 `CCACHE_NOCPP2` compiles what was preprocessed, and gcc then makes another kernel of the same source.
 
 The options that are left compile little that could go (sysctl in /proc, the PMU's drivers, core dumps of ELF): most
