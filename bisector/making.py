@@ -70,10 +70,14 @@ def _configured(bench: Bench, commit: Commit) -> Kernel | None:
     """Return a kernel whose configuration this commit has too: of all those of the session the last one."""
     for kernel in reversed(bench.known.values()):
         if isinstance(kernel, Kernel):
-            parts = keep.took_part(kernel)
-            changes = trees.changes(bench.workspace.git, kernel.commit, commit.id) if parts else {}
-            there = parts is not None and not alike.configuring(parts, changes, bench.recipe.architecture.name)
-            return kernel if there and keep.kept(Path(kernel.image).parent, kernel.commit) else None
+            if (parts := keep.took_part(kernel)) is None or not keep.kept(Path(kernel.image).parent, kernel.commit):
+                return None
+            try:
+                changes = trees.changes(bench.workspace.git, kernel.commit, commit.id)
+            except HostError:
+                # One of our own commits, in a repository of ours that was thrown away.
+                return None
+            return None if alike.configuring(parts, changes, bench.recipe.architecture.name) else kernel
     return None
 
 

@@ -75,9 +75,9 @@ class Recipe:
         words += [f"LLVM={self.llvm}"] if self.llvm else [f"CROSS_COMPILE={self.cross_compile}"]
         if self.ccache is not None:
             words.append(f"CC=ccache {self.compiler()}")
-        # ccache names the sources from the objects' directory. By whatever name, none of it comes into the kernel.
-        known_as = f"{tree}" if self.ccache is None or self.anew else f"../{tree.name}"
-        words += [f"{flags}=-fmacro-prefix-map={known_as}/=" for flags in ("KCFLAGS", "KAFLAGS")]
+            # It names the sources from the objects' directory. By whatever name, none of it comes into the kernel.
+            known_as = f"{tree}" if self.anew else f"../{tree.name}"
+            words += [f"{flags}=-fmacro-prefix-map={known_as}/=" for flags in ("KCFLAGS", "KAFLAGS")]
         return [*words, f"-j{self.jobs}", *targets]
 
     def environment(self, tree: Path) -> dict[str, str]:
