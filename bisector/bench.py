@@ -25,7 +25,7 @@ class Bench:
 
     `directory`: the session's own; kernels and logs are kept there. `known`: what was made of each commit
     before; the kernel's files are looked for where they were kept. `inferring`: a commit's kernel may be one that
-    was built of another commit.
+    was built of another commit. `alone`: what certifies is compiled without ccache.
     """
 
     directory: Path
@@ -38,6 +38,7 @@ class Bench:
     table: verdict.Table
     store: Store | None = None
     inferring: bool = True
+    alone: bool = True
     known: dict[str, Kernel | BrokenBuild] = field(default_factory=dict)
 
     def kept(self, commit: Commit) -> Path:

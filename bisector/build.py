@@ -14,7 +14,6 @@ import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Protocol
 
 from bisector import buildlog, kconfig, trust
 from bisector import keep as keeping
@@ -34,7 +33,6 @@ LACKING, VANISHED = "make succeeded, but there is no ", " vanished (needed: "
 LOG_BYTES, LINE = 2 << 20, 500
 # One object, as kbuild says it: "  CC      kernel/fork.o".
 _OBJECT = re.compile(r"\s{2}(?:CC|AS|LD|AR|HOSTCC|OBJCOPY)\s+(?:\[M\]\s+)?\S+")
-
 # What is read of a build's files by us, outside of its walls, and the most bytes that each may have.
 _READ = {".config": configs.BYTES, "System.map": 64 << 20, "vmlinux": 2 << 30}
 
@@ -115,16 +113,17 @@ def kernel(
     on_object: Callable[[int], None],
     clean: bool = False,
     like: Kernel | None = None,
+    alone: bool = True,
 ) -> Kernel | BrokenBuild:
     """Build the commit that is checked out in `tree`; keep image, System.map and .config below `into`.
 
     A failure is the commit's only if it happens twice, with the same reason. `on_object` is told how many objects
-    were made so far; `clean` says that `objects` was empty, and is noted with the kernel. `like`: a kernel that is
-    kept, whose configuration this commit has too. Raises HostError if our machine failed.
+    were made so far; `clean` says that `objects` was empty, and is noted with the kernel; `alone`: without ccache.
+    `like`: a kernel that is kept, whose configuration this commit has too. Raises HostError if our machine failed.
     """
     log.unlink(missing_ok=True)
     if clean:
-        recipe = recipe.from_nothing()
+        recipe = recipe.from_nothing(objects, alone=alone)
 
     def attempt(recipe: Recipe, *, whole: bool = True) -> BrokenBuild | None:
         nonlocal like
@@ -149,16 +148,17 @@ def kernel(
         return failed
 
     failed = attempt(recipe)
+    if failed is not None and like is not None:
+        like = None
+        failed = attempt(recipe)
     if failed is not None:
-        like, failed = None, _settled(failed, functools.partial(attempt, recipe.with_jobs(1)), objects, log)
+        failed = _settled(failed, functools.partial(attempt, recipe.with_jobs(1)), objects, log)
     return failed or _kept(recipe, commit, tree, objects, into, clean, like)
 
 
-class _Again(Protocol):
-    def __call__(self, *, whole: bool = True) -> BrokenBuild | None: ...
-
-
-def _settled(first: BrokenBuild, again: _Again, objects: Path, log: Path) -> BrokenBuild | None:
+def _settled(
+    first: BrokenBuild, again: Callable[..., BrokenBuild | None], objects: Path, log: Path
+) -> BrokenBuild | None:
     """Return why the commit makes no kernel, or None if it made one with fewer jobs where these broke a bound.
 
     Of two files that fail, many jobs and one job may complain about another one first: a third attempt settles it.

@@ -38,6 +38,17 @@ def made(
         made = bench.store.taken(commit.id, listing, bench.kept(commit), clean=clean, exact=exact)
     if made is None:
         made, checked_out, built = _make(bench, commit, tell, clean=clean, exact=exact)
+        if (
+            clean
+            and bench.alone
+            and before is not None
+            and not _same(before, made)
+            and bench.recipe.ccache is not None
+        ):
+            # An option may bring the sources' names into the kernel, and ccache names them otherwise.
+            bench.alone = False
+            made, *again = _make(bench, commit, tell, clean=clean, exact=exact)
+            checked_out, built = checked_out + again[0], built + again[1]
         if bench.store is not None and isinstance(made, Kernel):
             bench.store.put(made, listing, clean=clean)
     if before is not None and not _same(before, made):
@@ -125,6 +136,7 @@ def _built(
         on_object=lambda count: tell("building", count),
         clean=clean,
         like=like,
+        alone=bench.alone,
     )
     if isinstance(made, BrokenBuild):
         checkout.require_whole(bench.workspace, commit)

@@ -22,7 +22,7 @@ def boot_kept(machine: Machine, session: Path, kernel: Kernel) -> str:
 
 def build_anew(recipe: Recipe, machine: Machine, session: Path, repo: str, commit: Commit) -> tuple[str, ...]:
     """Return the commands that build the commit's kernel from nothing and boot it; COMMIT may be set to another."""
-    recipe = recipe.from_nothing()
+    recipe = recipe.from_nothing(_OBJECTS, alone=True)
     exports = {key: value for key, value in recipe.environment(_TREE).items() if key.startswith("KBUILD_")}
 
     def make(target: str) -> str:

@@ -91,6 +91,8 @@ class GitSearch:
                 gitrun.run(tree, lambda commit: self._answer(commit, question, olds, within), log)
             except _Elsewhere as other:
                 tree.mark(other.commit, other.verdict)
+            else:
+                break
         gitrun.reconcile(tree, self._marks(within) | dict.fromkeys(olds, Verdict.OLD) | {new: Verdict.NEW})
         if untested := sum(1 for _ in self._open(tree, olds)):
             raise HostError(f"git ended its search, but {untested} commits were not tested")

@@ -63,7 +63,7 @@ class Bisection:
         within = Range(self.repository.history(olds, self.session.started.new.id))
         readings = Readings(self.steps, question, within, within)
         made = self._searched(readings, olds)
-        if made.kind in _OPEN and self._inferred():
+        if made.kind in _OPEN and self._inferred(made.kind):
             # Of what stands against this answer some was only inferred.
             self.steps.record(Distrusted(because=made.because))
             made = self._searched(readings, olds)
@@ -82,9 +82,14 @@ class Bisection:
             made = self._weighed(readings, olds)
         return made
 
-    def _inferred(self) -> bool:
-        """Tell whether any verdict is not of a kernel that was built of its commit."""
-        return bool(self.session.inherited) or any(keep.inferred(one.kernel) for one in self.session.steps)
+    def _inferred(self, kind: Kind) -> bool:
+        """Tell whether any verdict is not of a kernel that was built of its commit.
+
+        Or not configured of it, where that may be why: it makes no boots differ.
+        """
+        kernels = [one.kernel for one in self.session.steps if one.kernel]
+        configured = kind is Kind.CONTRADICTION and any(map(keep.inferred, kernels))
+        return bool(self.session.inherited) or any(one.source for one in kernels) or configured
 
     def _unsteady(self, question: Question) -> bool:
         """Tell whether an end, or what a person had booted again, reads now so, now so."""
@@ -157,7 +162,9 @@ class Bisection:
         A commit that steadily shows the third behaviour did not bring the new one, nor did any of its ancestors:
         what is left is the culprit, or the untestable commits above it that hide which one it is.
         """
-        shown = {one: readings.measured_otherwise(one.id) for one in others}
+        # A person's word stands in place of boots.
+        booted = [one for one in others if one.id not in self.session.marks]
+        shown = {one: readings.measured_otherwise(one.id) for one in booted}
         steady = {one: outcome for one, outcome in shown.items() if outcome is not None}
         within = readings.whole
         below = {one for one in others if any(within.is_ancestor(one.id, other.id) for other in steady)}

@@ -90,3 +90,34 @@ def test_a_wrong_configuration_is_found_out(tree: MiniTree, bisector: Bisector) 
 )
 def test_what_may_make_another_configuration(path: str, appeared: bool, may: bool) -> None:
     assert alike.configuring(PARTS, {"lib/bcd.c": False, path: appeared}, "arm64") == (path if may else "")
+
+
+def test_a_kernel_that_holds_its_sources_names_is_certified(tree: MiniTree, bisector: Bisector) -> None:
+    files = tree.files(tree.base)
+    # UBSAN's records name the source as the compiler was told it: by ccache from the objects' directory.
+    makefile = files["Makefile"].replace("CFLAGS := $(target)", "CFLAGS := -fsanitize=shift $(target)", 1)
+    handler = "void __ubsan_handle_shift_out_of_bounds(void *data, void *lhs, void *rhs)"
+    shift = f"{handler};\n{handler}\n{{\n\t(void)data, (void)lhs, (void)rhs;\n}}\n"
+    library = (
+        f"{files['lib/lib.c']}\nint shifted(int, int);\nint shifted(int a, int b)\n{{\n\treturn a << b;\n}}\n{shift}"
+    )
+    assert makefile != files["Makefile"]
+    first = tree.commit("mini: ubsan", files={"Makefile": makefile, "lib/lib.c": library})
+    ids = tree.story(6, 3)
+    ran = bisector.start(tree.path, first, ids[-1], *ONCE)
+    assert (ran.code, ran.culprit) == (0, ids[3]), ran.err
+    [session] = bisector.sessions
+    assert ".bisector-ccache" in (session / "logs" / f"{ids[3][:12]}.build.log").read_text()
+
+
+def test_a_commit_that_breaks_is_configured_afresh(tree: MiniTree, bisector: Bisector) -> None:
+    broken: Edits = {"breaks": "compile", "neutral": "string"}
+    edits: dict[int, Edits] = dict.fromkeys(range(12), STRING)
+    edits |= {4: broken, 7: {"mends": True, "hits": {"exec-sigtrap": "OK"}}}
+    ids = tree.story(12, 7, edits=edits)
+    ran = bisector.start(tree.path, tree.base, ids[-1], *ONCE)
+    assert (ran.code, set(ran.candidates)) == (10, set(ids[4:8])), ran.err
+    [session] = bisector.sessions
+    for commit in set(ran.tested("search")) & set(ids[4:7]):
+        log = (session / "logs" / f"{commit[:12]}.build.log").read_text()
+        assert log.index("$ # configured as ") < log.index(" tinyconfig")

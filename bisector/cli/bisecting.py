@@ -91,9 +91,9 @@ def start(
             chosen, scenario=asks.scenario, old_outcome=str(asks.new), new_outcome=str(asks.old)
         )
         ends = conclusion.base.id, session.started.old.id
-        *_, code = _bisected(other, *ends, as_json, home, also=_after(session))
+        *_, code = _bisected(other, *ends, as_json, home, new_session=new_session, also=_after(session))
     if every_change:
-        code = max(code, _every_change(session, chosen, as_json, home))
+        code = max(code, _every_change(session, chosen, as_json, home, new_session))
     (session.directory / FOLLOWED).unlink(missing_ok=True)
     return code
 
@@ -106,14 +106,16 @@ def _after(first: Session) -> Callable[[Session], bool]:
     return lambda session: session.name > first.name
 
 
-def _every_change(session: Session, chosen: Settings, as_json: bool, state: Path) -> int:
+def _every_change(session: Session, chosen: Settings, as_json: bool, state: Path, new_session: bool) -> int:
     """Search every interval that a finished session leaves, and those that these leave; list what was found."""
     found, left, code = [changes.change(session)], changes.intervals(session), 0
     while left:
         one = left.pop()
         before, after = str(one.before), str(one.after)
         asks = dataclasses.replace(chosen, scenario=one.scenario, old_outcome=before, new_outcome=after)
-        below, _, ended_with = _bisected(asks, one.old.id, one.new.id, as_json, state, also=_after(session))
+        below, _, ended_with = _bisected(
+            asks, one.old.id, one.new.id, as_json, state, new_session=new_session, also=_after(session)
+        )
         found.append(changes.change(below))
         left += changes.intervals(below)
         code = max(code, ended_with)

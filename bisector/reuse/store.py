@@ -14,7 +14,7 @@ import json
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bisector import keep
@@ -34,6 +34,7 @@ PATIENCE = 10.0
 _READ = "read.sha256"
 # And a note for each commit of which this kernel, bit for bit, was built: on top of which objects.
 _BUILT_OF, _FROM_NOTHING = "built-of-", "nothing"
+_THERE, _CONFIGURED = "objects that were there", "objects and a configuration that were there"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,10 +56,12 @@ class Store:
         with self._locked(fcntl.LOCK_SH) as ours:
             for entry in self._likely(commit, exact=exact) if ours else ():
                 made, how = keep.manifested(entry), _told(entry / f"{_BUILT_OF}{commit}")
-                if made is None or (clean and how != _FROM_NOTHING) or (exact and (made.configured or not how)):
+                if made is None or (clean and how != _FROM_NOTHING) or (exact and how not in (_FROM_NOTHING, _THERE)):
                     continue
                 if (how or self._same(entry, made, listing)) and keep.kept(entry, made.commit) is not None:
                     kernel = keep.moved(made, into, commit, "" if how else made.commit)
+                    if how in (_FROM_NOTHING, _THERE):
+                        kernel = replace(kernel, configured="")
                     keep.keep(kernel, keep.files(entry), clean=clean, parts=keep.took_part(made))
                     with suppress(OSError):
                         # The least recently used goes first.
@@ -77,14 +80,14 @@ class Store:
                 return
             before = keep.manifested(entry)
             same = before is not None and before.build_id == kernel.build_id and _told(entry / _READ)
-            better = before is not None and before.configured and not kernel.configured
-            if before is None or better or not same or keep.kept(entry, before.commit) is None:
+            if before is None or not same or keep.kept(entry, before.commit) is None:
                 made = keep.moved(kernel, entry, kernel.commit)
                 keep.keep(made, keep.files(Path(kernel.image).parent), clean=clean, parts=parts)
                 disk.write(entry / _READ, selection.read(listing).encode())
             note = entry / f"{_BUILT_OF}{kernel.commit}"
-            if clean or not note.exists():
-                disk.write(note, _FROM_NOTHING.encode() if clean else b"objects that were there")
+            if clean or _told(note) in ("", _CONFIGURED):
+                told = _FROM_NOTHING if clean else _CONFIGURED if kernel.configured else _THERE
+                disk.write(note, told.encode())
         with suppress(HostError, OSError), self._locked(fcntl.LOCK_EX) as ours:
             # Also what a full disk left unfinished above.
             if ours:
