@@ -227,3 +227,17 @@ def test_a_rejudging_that_cannot_be_is_refused(words: tuple[str, ...], found: li
     before = bisector.journal
     assert bisector("rejudge", *words).code == 2
     assert bisector.journal == before
+
+
+def test_a_word_of_untestable_stands_before_a_third_behaviour(tree: MiniTree, bisector: Bisector) -> None:
+    edits: dict[int, Edits] = {
+        3: {"breaks": "compile"},
+        5: {"mends": True, "hits": {"exec-sigtrap": "DUP"}},
+        6: {"breaks": "compile"},
+        8: {"mends": True, "hits": {"exec-sigtrap": "OK"}},
+    }
+    ids = tree.story(11, 8, edits=edits)
+    ran = bisector.start(tree.path, tree.base, ids[-1], *ONCE)
+    assert (ran.code, set(ran.candidates)) == (10, set(ids[6:9])), ran.err
+    said = bisector("mark", "--json", ids[5], "untestable", "--because", "it is another matter")
+    assert (said.code, set(said.candidates)) == (10, set(ids[3:9])), said.err
