@@ -126,11 +126,11 @@ def test_a_line_after_a_torn_one_is_whole(book: Journal) -> None:
         b"\0\0\0\0\n",
         b"{}\n",
         b"[1, 2]\n",
-        b'{"event":"holiday","schema":5}\n',
-        b'{"event":"step","schema":5,"at":"","step":{"commit":"no"}}\n',
-        b'{"event":"question","schema":5,"question":{"scenario":"x","old":{"word":"OK"},"new":{"word":"OK"}},'
+        b'{"event":"holiday","schema":6}\n',
+        b'{"event":"step","schema":6,"at":"","step":{"commit":"no"}}\n',
+        b'{"event":"question","schema":6,"question":{"scenario":"x","old":{"word":"OK"},"new":{"word":"OK"}},'
         b'"differing":[]}\n',
-        b'{"event":"search","schema":5,"commits":1,"olds":["\xff"]}\n',
+        b'{"event":"search","schema":6,"commits":1,"olds":["\xff"]}\n',
     ],
 )
 def test_a_damaged_line_is_skipped_and_told_by_its_number(book: Journal, damage: bytes) -> None:
@@ -161,7 +161,7 @@ def test_a_newer_journal_is_refused_with_the_line_s_number(book: Journal) -> Non
     assert caught.value.hint == "read it with that version"
 
 
-@pytest.mark.parametrize("text", ["", "\n\n", "a shopping list\n", '{"event":"resumed","schema":5,"bisector":"1"}\n'])
+@pytest.mark.parametrize("text", ["", "\n\n", "a shopping list\n", '{"event":"resumed","schema":6,"bisector":"1"}\n'])
 def test_a_file_that_is_no_journal_is_refused(tmp_path: Path, text: str) -> None:
     (tmp_path / NAME).write_text(text)
     with pytest.raises(UserError, match="is not a journal of bisector"):
