@@ -39,7 +39,7 @@ def main() -> None:
     for name in asked.only.split(",") if asked.only else parts:
         words = f"scripts/bench --only {name}" + (f" --seed {seed}" if name in ("kernels", "nearby") else "")
         lines = ["| what | bisector | bare programs | beside them |", "|---|---|---|---|", *parts[name](), ""]
-        lines.append(f"`{words}`: medians and ranges, on {os.cpu_count()} CPUs, {qemu}.")
+        lines.append(f"`{words}`, on {os.cpu_count()} CPUs, {qemu}.")
         if asked.write:
             readme.put(f"bench --only {name}", "\n".join(lines))
         print("\n".join([*lines, ""]), flush=True)
