@@ -140,7 +140,7 @@ class Recipe:
         """Return the recipe that reads nothing which another build wrote.
 
         A Makefile can write into ccache's directory whatever it likes under any other commit's key. `alone`: the
-        compiler runs without ccache, which takes a quarter less time. Else through an empty cache of its own: the
+        compiler runs without ccache, which takes less time. Else through an empty cache of its own: the
         sources then have the very names that they have in other builds, should an option bring those into the kernel.
         """
         if self.ccache is None or alone:

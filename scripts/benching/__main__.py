@@ -40,8 +40,8 @@ def main() -> None:
         words = f"scripts/bench --only {name}" + (f" --seed {seed}" if name in ("kernels", "nearby") else "")
         lines = ["| what | bisector | bare programs | beside them |", "|---|---|---|---|", *parts[name](), ""]
         lines.append(f"`{words}`, on {os.cpu_count()} CPUs, {qemu}.")
-        if asked.write and name != "demo":
-            # The demo's rows take as long as all others together: they are printed only.
+        if asked.write and name not in ("demo", "clean"):
+            # These rows take long, and have no place in the README yet: they are printed only.
             readme.put(f"bench --only {name}", "\n".join(lines))
         print("\n".join([*lines, ""]), flush=True)
 
