@@ -129,8 +129,9 @@ class Recipe:
 
     def cache(self) -> Path | None:
         """Return the directory of ccache that builds share, None if none is read or written."""
-        shared = self.ccache is not None and not self.anew and Path(self.ccache).name != CACHE
-        return Path(self.ccache) if shared and self.ccache is not None else None
+        if self.ccache is None or self.anew or Path(self.ccache).name == CACHE:
+            return None
+        return Path(self.ccache)
 
     def bounds(self, objects: Path) -> process.Bounds:
         """Return what a build may use."""

@@ -34,9 +34,7 @@ def following(
     """
     places, shares = known.new(cheap)
     worth = entropy(shares)
-    for commit in without:
-        if commit in known.within:
-            worth[places == known.within.place[commit]] = 0.0
+    worth[np.isin(places, known.within.place.of(without))] = 0.0
     if float(worth.max()) < LEAST:
         return None
     costs = np.array([cost(known.within.ids[place]) for place in places])

@@ -35,11 +35,14 @@ def left(within: Range, verdicts: Mapping[str, Verdict]) -> list[str]:
 
 def middle(within: Range, verdicts: Mapping[str, Verdict]) -> str | None:
     """Return the commit without a verdict that splits those that are left most evenly; None if there is none."""
-    candidates = left(within, verdicts)
-    weights = remaining(within, verdicts).astype(np.float64)
-    places, below = within.sums(weights)
+    found = remaining(within, verdicts)
+    whole = np.count_nonzero(found)
+    places, below = within.sums(found.astype(np.float64))
     worth = {
-        within.ids[place]: min(share, len(candidates) - share) for place, share in zip(places, below, strict=True)
+        within.ids[place]: min(share, whole - share)
+        for place, share in zip(places, below, strict=True)
+        if found[place]
     }
-    wanted = [commit for commit in candidates if commit in worth and commit not in verdicts]
+    # The newest of equals: the first in this order.
+    wanted = [commit for commit in reversed(worth) if commit not in verdicts]
     return max(wanted, key=worth.__getitem__, default=None)
