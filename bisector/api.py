@@ -117,12 +117,13 @@ def retest(session: Session, revision: str, times: int, *, state: Path, emit: Em
     with _held(session, state):
 
         def again(steps: Steps) -> None:
-            for _ in range(times):
-                try:
-                    steps.take(commit, Purpose.RETEST, session.question)
-                except Misinferred as error:
-                    steps.record(Distrusted(because=error.message))
-                    steps.take(commit, Purpose.RETEST, session.question)
+            try:
+                steps.take(commit, Purpose.RETEST, session.question)
+            except Misinferred as error:
+                steps.record(Distrusted(because=error.message))
+                steps.take(commit, Purpose.RETEST, session.question)
+            if times > 1 and steps.of(commit.id)[-1].kernel:
+                steps.more(commit, Purpose.RETEST, times - 1, session.question)
 
         return _work(Journal(session), repository, state, emit, warn, again, resumed=True)
 

@@ -9,12 +9,13 @@ from pathlib import Path
 
 from bisector import boot, checkout, keep, verdict
 from bisector.host import disk
-from bisector.model import BrokenBuild, Commit, Kernel, Limits
+from bisector.model import BrokenBuild, Commit, Kernel, Limits, Step, Transcript
 from bisector.recipe import Recipe
+from bisector.reuse.boots import Said
 from bisector.reuse.store import Store
 
-# The initramfs of one boot, in the session's directory while the boot lasts.
-ARCHIVE = "initramfs.cpio"
+# The initramfs of one boot, in the session's directory while the boot lasts; "*": its nonce.
+ARCHIVE = "initramfs-*.cpio"
 # Told the phase by name, and the objects compiled so far.
 Tell = Callable[[str, int], None]
 
@@ -25,7 +26,8 @@ class Bench:
 
     `directory`: the session's own; kernels and logs are kept there. `known`: what was made of each commit
     before; the kernel's files are looked for where they were kept. `inferring`: a commit's kernel may be one that
-    was built of another commit. `alone`: what certifies is compiled without ccache.
+    was built of another commit. `alone`: what certifies is compiled without ccache. `abreast`: boots that may
+    run side by side. `named`: what tells this virtual machine and its probe from any other.
     """
 
     directory: Path
@@ -39,6 +41,8 @@ class Bench:
     store: Store | None = None
     inferring: bool = True
     alone: bool = True
+    abreast: int = 1
+    named: str = ""
     known: dict[str, Kernel | BrokenBuild] = field(default_factory=dict)
 
     def kept(self, commit: Commit) -> Path:
@@ -48,15 +52,32 @@ class Bench:
     def sweep(self) -> None:
         """Remove what a killed session left half-written; only the session's holder may call."""
         keep.sweep(self.directory / "kernels")
-        disk.remove(self.directory / ARCHIVE)
+        for left in self.directory.glob(ARCHIVE):
+            disk.remove(left)
 
-    def log(self, commit: Commit, what: str) -> Path:
-        """Return a log file's path that is not in use yet, for builds the same path each time."""
+    def build_log(self, commit: Commit) -> Path:
+        """Return the path of the commit's build log, each time the same."""
+        return self._logs() / f"{commit.short}.build.log"
+
+    def said(self, kernel: Kernel) -> Said | None:
+        """Return what a boot of this image said to another session, None if there was none that will do."""
+        said = self.store.said(kernel, self.named) if self.store is not None and self.inferring else None
+        return said if said is not None and said.fits(self.limits) else None
+
+    def hear(self, step: Step, transcript: Transcript) -> None:
+        """Keep what a boot said for other sessions."""
+        if self.store is not None and step.kernel is not None and step.observation is not None:
+            of = f"{self.directory.name}/{step.commit.short}"
+            self.store.hear(step.kernel, self.named, of, transcript, step.observation)
+
+    def consoles(self, commit: Commit, times: int) -> list[Path]:
+        """Return the paths of so many logs of the commit's boots that are not in use yet."""
+        home, stem = self._logs(), f"{commit.short}.console"
+        numbers = [int(m[1]) for p in home.glob(f"{stem}-*.log") if (m := re.search(r"-(\d+)\.log$", p.name))]
+        last = max(numbers, default=0)
+        return [home / f"{stem}-{last + number}.log" for number in range(1, times + 1)]
+
+    def _logs(self) -> Path:
         home = self.directory / "logs"
         home.mkdir(parents=True, exist_ok=True)
-        if what == "build":
-            return home / f"{commit.short}.build.log"
-        numbers = [
-            int(m[1]) for p in home.glob(f"{commit.short}.{what}-*.log") if (m := re.search(r"-(\d+)\.log$", p.name))
-        ]
-        return home / f"{commit.short}.{what}-{max(numbers, default=0) + 1}.log"
+        return home

@@ -78,8 +78,11 @@ class Edge:
             return Fresh(said.pop(), taken)
         if test is None:
             return Fresh(None, taken)
-        while (found := test.verdict(Tally.of(step.verdict for step in taken))) is None and len(taken) < test.most:
-            taken = self._taken(commit, purpose, len(taken) + 1)
+        while (found := test.verdict(tally := Tally.of(one.verdict for one in taken))) is None and len(
+            taken
+        ) < test.most:
+            beside = min(test.least(tally), self.readings.steps.bench.abreast)
+            taken = self._taken(commit, purpose, len(taken) + beside)
         return Fresh(None if found is Verdict.UNTESTABLE else found, taken)
 
     def _require_kin(self, commit: Commit, taken: Sequence[Step]) -> None:

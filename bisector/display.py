@@ -116,7 +116,8 @@ class Display:
     def _step(self, step: Step) -> None:
         verdict = step.verdict.value if step.verdict else "tested"
         spent = step.seconds
-        times = f"build {spent.build:.1f} s, boot and probe {spent.boot + spent.probe:.1f} s"
+        booted = f"not booted: {step.boot_of} was, of this image" if step.boot_of else ""
+        times = f"build {spent.build:.1f} s, {booted or f'boot and probe {spent.boot + spent.probe:.1f} s'}"
         words = f"{step.purpose.value:<10} {step.commit.short} {verdict:<10} {step.because} [{times}]"
         self.say(words, _COLOURS.get(verdict, ""))
 

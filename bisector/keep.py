@@ -89,6 +89,13 @@ def files(into: Path) -> list[Path]:
     return [into / name for name in made["files"]] if made is not None else []
 
 
+def image_digest(into: Path) -> str | None:
+    """Return the SHA-256 that the image in `into` had when it was kept, None if none is kept there."""
+    made = _manifest(into)
+    digest = made["files"].get(Path(made["kernel"]["image"]).name) if made is not None else None
+    return digest if isinstance(digest, str) else None
+
+
 def _note(into: Path, parts: Parts | None) -> None:
     if parts is None:
         disk.remove(into / PARTS)

@@ -104,7 +104,7 @@ class Session:
             case Distrusted():
                 self.inherited, self.inheriting = {}, False
                 self.conclusion = None
-                self.steps = [step for step in self.steps if not keep.inferred(step.kernel)]
+                self.steps = [one for one in self.steps if not keep.inferred(one.kernel) and not one.boot_of]
             case Reread():
                 self.reread, self.rejudged = event, False
                 self.steps = [_with(step, observation=event.observations.get(step.key)) for step in self.steps]

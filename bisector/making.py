@@ -132,7 +132,7 @@ def _built(
         tree=bench.workspace.tree,
         objects=objects,
         into=bench.kept(commit),
-        log=bench.log(commit, "build"),
+        log=bench.build_log(commit),
         on_object=lambda count: tell("building", count),
         clean=clean,
         like=like,

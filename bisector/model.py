@@ -243,7 +243,7 @@ class Step:
     """One commit, tested once: a line of the journal.
 
     `verdict` is None at the ends, before there is a question; `because` gives the reason in words.
-    `broken` is set when there is no kernel; else `observation` holds what one boot showed.
+    `broken`: there is no kernel; else `observation` is what one boot showed: its own, or `boot_of` another session's.
     """
 
     commit: Commit
@@ -257,6 +257,7 @@ class Step:
     logs: tuple[str, ...] = ()
     spans: Spans | None = None
     heard: Heard | None = None
+    boot_of: str = ""
 
     @property
     def key(self) -> str:

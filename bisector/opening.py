@@ -34,6 +34,8 @@ from bisector.settings import Settings
 # Below the state directory: the kernels of all its sessions.
 STORE = "kernels"
 FRAGMENTS = ("base.config", "arm64.config", "sigtrap.config")
+# Boots side by side, each of some 400 MB of memory.
+MOST_ABREAST = 8
 # The nonce of the initramfs that is kept for booting by hand; no boot of ours ever uses it.
 BY_HAND = "0" * 16
 CAVEAT = {
@@ -118,6 +120,15 @@ def machine(settings: Settings, *, here: bool = True) -> Machine:
     if here and settings.accel == "kvm" and not able:
         raise UserError(f"there is no KVM for {row.name} on this host", "leave out --accel kvm: emulation works")
     return Machine(row, settings.accel, settings.cpu)
+
+
+def abreast(settings: Settings) -> int:
+    """Return how many boots may run side by side: one for each core, as far as builds may use them too.
+
+    Not under KVM: a guest whose clock is the host's could do another thing because of the others.
+    """
+    cores = min(settings.jobs, len(os.sched_getaffinity(0)), MOST_ABREAST)
+    return cores if settings.accel == "tcg" else 1
 
 
 def probe_compiler(settings: Settings) -> list[str]:
@@ -218,5 +229,8 @@ def bench(
     with checkout.workspace(repository, state, commit) as place:
         kernels = Store(state / STORE, named(made.identity()), made.architecture.name) if settings.store else None
         made_ready = Bench(directory, place, made, vm, before_ends, program, warn, settings.on, kernels)
+        made_ready.abreast = abreast(settings)
+        words = {"machine": vm.argv("", ""), "qemu": _version(vm.architecture.qemu), "probe": program.hex()}
+        made_ready.named = named(words)
         made_ready.sweep()
         yield made_ready

@@ -106,7 +106,7 @@ def measured(state: Path, settings: Settings) -> Speeds:
         for step in session.steps:
             if step.seconds.build > 0 and step.kernel is not None:
                 (from_nothing if step.purpose in FROM_NOTHING else builds).append(step.seconds.build)
-            if step.observation is not None:
+            if step.observation is not None and not step.boot_of:
                 boots.append(step.seconds.boot + step.seconds.probe)
     return Speeds(tuple(builds), tuple(from_nothing), tuple(boots))
 

@@ -46,7 +46,9 @@ def teller(
 def _seconds_left(session: Session, steps: int | None) -> float | None:
     """Estimate the seconds to the end: what a search step took so far, and the confirming boots."""
     searched = [taken.seconds.total for taken in session.steps if taken.purpose is Purpose.SEARCH]
-    boots = [taken.seconds.boot + taken.seconds.probe for taken in session.steps if taken.observation]
+    boots = [
+        taken.seconds.boot + taken.seconds.probe for taken in session.steps if taken.observation and not taken.boot_of
+    ]
     if steps is None or not searched or not boots:
         return None
     boot = sum(boots) / len(boots)

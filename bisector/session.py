@@ -83,13 +83,14 @@ class Bisection:
         return made
 
     def _inferred(self, kind: Kind) -> bool:
-        """Tell whether any verdict is not of a kernel that was built of its commit.
+        """Tell whether any verdict is not of a boot of its own, of a kernel that was built of its commit.
 
         Or not configured of it, where that may be why: it makes no boots differ.
         """
         kernels = [one.kernel for one in self.session.steps if one.kernel]
         configured = kind is Kind.CONTRADICTION and any(map(keep.inferred, kernels))
-        return bool(self.session.inherited) or any(one.source for one in kernels) or configured
+        shared = any(one.boot_of for one in self.session.steps)
+        return bool(self.session.inherited) or any(one.source for one in kernels) or configured or shared
 
     def _unsteady(self, question: Question) -> bool:
         """Tell whether an end, or what a person had booted again, reads now so, now so."""

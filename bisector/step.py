@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import functools
 import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from bisector import boot, making, probe, retrying, verdict
 from bisector.bench import ARCHIVE, Bench, Tell
 from bisector.errors import HostError
 from bisector.guest import initramfs
+from bisector.host import abreast
 from bisector.model import (
     BrokenBuild,
     Commit,
@@ -27,6 +31,9 @@ from bisector.model import (
 _AS_IT_IS = {Purpose.TEST, Purpose.OLD_END, Purpose.NEW_END, Purpose.MERGE_BASE}
 _AS_IT_IS |= {Purpose.RETEST, Purpose.REVERTED, Purpose.PAIR}
 
+# Host seconds of a boot beside what its limits bound: packing, QEMU's start and end.
+BESIDE = 60.0
+
 
 def take(
     bench: Bench, commit: Commit, purpose: Purpose, question: Question | None, tell: Tell, *, clean: bool = False
@@ -36,18 +43,69 @@ def take(
     `clean`: build it once more from nothing; what was built before must have been the very same kernel.
     """
     started = time.monotonic()
-    exact = clean or purpose in _AS_IT_IS or not bench.inferring
-    made, checked_out, built = making.made(bench, commit, tell, clean=clean, exact=exact)
-    logs = [str(path) for path in [bench.directory / "logs" / f"{commit.short}.build.log"] if path.exists()]
+    made, checked_out, built = _made(bench, commit, purpose, tell, clean=clean)
     if isinstance(made, BrokenBuild):
         found, because = verdict.judge_build(made, bench.table)
         spent = Seconds(checked_out, built, 0.0, 0.0, time.monotonic() - started)
-        return Step(commit, purpose, found if question else None, because, spent, broken=made, logs=tuple(logs))
+        logs = _build_logs(bench, commit)
+        return Step(commit, purpose, found if question else None, because, spent, broken=made, logs=logs)
+    [console] = bench.consoles(commit, 1)
+    # One boot decides there; everywhere else each of them counts.
+    if purpose is Purpose.SEARCH and (said := bench.said(made)) is not None:
+        shared = _stepped(bench, commit, purpose, question, made, console, said.transcript(console))
+        taken = replace(shared, boot_of=said.of)
+    else:
+        tell("booting", 0)
+        transcript = _heard(bench, made, console, bench.warn)
+        taken = _stepped(bench, commit, purpose, question, made, console, transcript)
+        bench.hear(taken, transcript)
+    spent = replace(taken.seconds, checkout=checked_out, build=built, total=time.monotonic() - started)
+    return replace(taken, seconds=spent)
+
+
+def together(
+    bench: Bench, commit: Commit, purpose: Purpose, question: Question | None, tell: Tell, times: int
+) -> Iterator[Step]:
+    """Boot a commit whose kernel is at hand so many times more, side by side; yield the steps in order.
+
+    Raises HostError for the first of them in which our machine failed.
+    """
+    made, _, _ = _made(bench, commit, purpose, tell, clean=False)
+    assert isinstance(made, Kernel)  # it was booted before
     tell("booting", 0)
-    console = bench.log(commit, "console")
-    transcript = _heard(bench, made, console)
+    consoles = bench.consoles(commit, times)
+    calls = [functools.partial(_heard, bench, made, console) for console in consoles]
+    longest = retrying.ATTEMPTS * 2 * (bench.limits.host + BESIDE)
+    for console, transcript in zip(consoles, abreast.each(calls, bench.warn, longest), strict=True):
+        taken = _stepped(bench, commit, purpose, question, made, console, transcript)
+        bench.hear(taken, transcript)
+        yield taken
+
+
+def _made(
+    bench: Bench, commit: Commit, purpose: Purpose, tell: Tell, *, clean: bool
+) -> tuple[Kernel | BrokenBuild, float, float]:
+    exact = clean or purpose in _AS_IT_IS or not bench.inferring
+    return making.made(bench, commit, tell, clean=clean, exact=exact)
+
+
+def _build_logs(bench: Bench, commit: Commit) -> tuple[str, ...]:
+    log = bench.build_log(commit)
+    return (str(log),) if log.exists() else ()
+
+
+def _stepped(
+    bench: Bench,
+    commit: Commit,
+    purpose: Purpose,
+    question: Question | None,
+    kernel: Kernel,
+    console: Path,
+    transcript: Transcript,
+) -> Step:
+    """Return the step of one boot."""
     observation = probe.read(transcript)
-    _same_kernel(made, observation, console)
+    _same_kernel(kernel, observation, console)
     judged, because = _judge(bench, observation, question)
     began = transcript.began if transcript.began is not None else transcript.seconds
     return Step(
@@ -55,19 +113,19 @@ def take(
         purpose,
         judged,
         because,
-        Seconds(checked_out, built, began, transcript.seconds - began, time.monotonic() - started),
-        kernel=made,
+        Seconds(boot=began, probe=transcript.seconds - began, total=transcript.seconds),
+        kernel=kernel,
         observation=observation,
-        logs=(*logs, str(console)),
+        logs=(*_build_logs(bench, commit), str(console)),
         spans=transcript.spans if transcript.ending is Ending.POWERED_OFF else None,
         heard=transcript.heard,
     )
 
 
-def _heard(bench: Bench, kernel: Kernel, log: Path) -> Transcript:
+def _heard(bench: Bench, kernel: Kernel, log: Path, warn: Callable[[str], None]) -> Transcript:
     """Boot, and again where our machine fails. Of a QEMU that ends at each try a person may say what it means."""
     try:
-        return retrying.calling(bench.warn, lambda: _booted(bench, kernel, log))
+        return retrying.calling(warn, lambda: _booted(bench, kernel, log))
     except boot.Gone as gone:
         if verdict.QEMU_GONE not in bench.table:
             raise
@@ -77,7 +135,7 @@ def _heard(bench: Bench, kernel: Kernel, log: Path) -> Transcript:
 def _booted(bench: Bench, kernel: Kernel, log: Path) -> Transcript:
     """Boot once under a fresh nonce."""
     nonce = initramfs.nonce()
-    archive = bench.directory / ARCHIVE
+    archive = bench.directory / ARCHIVE.replace("*", nonce)
 
     def booted(words: tuple[str, ...] = ()) -> Transcript:
         place = log.with_suffix(".early.log") if words else log

@@ -67,14 +67,30 @@ class Steps:
         def done() -> list[Step]:
             return [taken for taken in self.of(commit.id) if taken.purpose is purpose]
 
-        while len(done()) < times and not any(taken.broken for taken in done()):
-            self.take(commit, purpose, question, clean=purpose in FROM_NOTHING and not done())
+        while (left := times - len(done())) > 0 and not any(taken.broken for taken in done()):
+            if done():
+                self.more(commit, purpose, left, question)
+            else:
+                self.take(commit, purpose, question, clean=purpose in FROM_NOTHING)
         return done()
 
+    def more(
+        self, commit: Commit, purpose: Purpose, times: int, question: Question | None, left: int | None = None
+    ) -> None:
+        """Boot a commit that was booted before so many times more, side by side where that can be."""
+        while times > 0:
+            if (beside := min(times, self.bench.abreast)) > 1:
+                tell = progress.teller(self.session, commit, purpose, left, self._emit)
+                for taken in step.together(self.bench, commit, purpose, question, tell, beside):
+                    self.record(Tested(step=taken))
+            else:
+                self.take(commit, purpose, question, left)
+            times -= beside
+
     def tallies(self, question: Question) -> dict[str, Tally]:
-        """Return the readings of every commit of the history, whatever it was booted for."""
+        """Return the readings of every commit of the history, whatever it was booted for, of boots of its own."""
         return {
-            commit: Tally.of(self.said(taken, question) for taken in self.of(commit))
+            commit: Tally.of(self.said(taken, question) for taken in self.of(commit) if not taken.boot_of)
             for commit in self.tested_commits()
         }
 

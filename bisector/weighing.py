@@ -59,7 +59,7 @@ def telling(readings: Readings) -> int:
 
 def build_cost(steps: Steps) -> float:
     """Return what a build costs, in boots: as this session has measured, if it has."""
-    spent = [taken for taken in steps.session.steps if taken.kernel]
+    spent = [taken for taken in steps.session.steps if taken.kernel and not taken.boot_of]
     builds = [taken.seconds.checkout + taken.seconds.build for taken in spent if taken.seconds.build > 0]
     boot = sum(taken.seconds.boot + taken.seconds.probe for taken in spent) / (len(spent) or 1)
     return sum(builds) / len(builds) / boot if builds and boot else BUILD
@@ -90,9 +90,17 @@ class Weighing:
             if commit is None:
                 return known
             left = sum(share > self.risk / len(known.within) for share in known.culprit)
-            while self._verdict(self._judged(commit), test) is None:
-                self.steps.take(self.read(commit), Purpose.WEIGHED, self.readings.question, int(left))
+            while self._verdict(taken := self._judged(commit), test) is None:
+                self._boot(self.read(commit), taken, test, int(left))
             keep(self._verdicts(test))
+
+    def _boot(self, commit: Commit, taken: list[Step], test: sequential.Test, left: int) -> None:
+        """Boot a commit again: no more often than the test needs whatever the boots say, so side by side."""
+        times = min(test.least(Tally.of(step.verdict for step in taken)), self.steps.bench.abreast)
+        if taken and times > 1:
+            self.steps.more(commit, Purpose.WEIGHED, times, self.readings.question, left)
+        else:
+            self.steps.take(commit, Purpose.WEIGHED, self.readings.question, left)
 
     def candidates(self, known: Posterior) -> list[str] | Conclusion:
         """Return the culprit, or the set that untestable commits hide it in, the first new commit first."""
@@ -165,7 +173,7 @@ class Weighing:
 
     def _judged(self, commit: str) -> list[Step]:
         """Return the steps of a commit that have a verdict, whatever they were taken for."""
-        return [taken for taken in self.steps.of(commit) if taken.verdict is not None]
+        return [one for one in self.steps.of(commit) if one.verdict is not None and not one.boot_of]
 
     def _tested(self) -> list[str]:
         """Return the commits of the range with such a step, the first first."""

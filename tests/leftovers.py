@@ -53,7 +53,7 @@ def running(seconds: float = 10) -> list[str]:
 
 def files(bisector: Bisector, tree: MiniTree) -> list[str]:
     """Return the locks and half-written files of a state directory and of the user's repository."""
-    names = ("*.lock", "*.part", "*.gone", "*.tmp", "initramfs.cpio", "clean", "BISECT_*", ".2*.new")
+    names = ("*.lock", "*.part", "*.gone", "*.tmp", "initramfs-*.cpio", "clean", "BISECT_*", ".2*.new")
     found = {path for name in names for root in (bisector.state, tree.path / ".git") for path in root.rglob(name)}
     found |= set(Path(bisector.env["XDG_CACHE_HOME"]).glob("bisector/probe-*.*"))
     # The lock of the sessions is a file that stays; nobody holds it.

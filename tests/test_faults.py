@@ -161,7 +161,7 @@ def full(fault: Fault, kilobytes: int) -> str:
     """Shell lines that leave so many KB free in the state directory, until the test makes room."""
     ballast = fault.bisector.state / "ballast"
     filled = f"dd if=/dev/zero of={ballast} bs=1k 2>/dev/null; truncate -s -{kilobytes}k {ballast}"
-    return f"rm -f {fault.bisector.state}/sessions/*/initramfs.cpio\n[ -e {ballast} ] || {{ {filled}; }}"
+    return f"rm -f {fault.bisector.state}/sessions/*/initramfs-*.cpio\n[ -e {ballast} ] || {{ {filled}; }}"
 
 
 def in_small_space(fault: Fault, mounts: Mounts, ran: Ran, why: str) -> None:

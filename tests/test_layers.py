@@ -37,7 +37,7 @@ HOMES = {
     "rich": {"bisector.display"},
     "numpy": {"bisector.evidence"},
     "scipy": {"bisector.evidence"},
-    "msgspec": {"bisector.events", "bisector.journal", "bisector.answers"},
+    "msgspec": {"bisector.events", "bisector.journal", "bisector.answers", "bisector.reuse.boots"},
     "click": {"bisector.cli"},
     "platformdirs": {"bisector.opening", "bisector.cli.options"},
 }

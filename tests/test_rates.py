@@ -75,6 +75,18 @@ def test_a_test_ends_at_its_bounds() -> None:
     assert test.verdict(Tally(7, 7)) is None
 
 
+def test_no_test_ends_before_the_boots_that_it_needs_at_least() -> None:
+    test = sequential.Test(0.1, 0.7, 0.001)
+    for new in range(6):
+        for old in range(6):
+            if test.verdict(tally := Tally(new, old)) is None:
+                fewer, least = test.least(tally) - 1, test.least(tally)
+                early = [test.verdict(tally + Tally(more, fewer - more)) for more in range(fewer + 1)]
+                assert early == [None] * (fewer + 1)
+                assert {test.verdict(tally + Tally(least, 0)), test.verdict(tally + Tally(0, least))} != {None}
+    assert test.least(Tally(test.most // 2, test.most - test.most // 2 - 1)) == 1
+
+
 def test_out_of_boots_is_untestable_and_never_old() -> None:
     test = sequential.Test(0.1, 0.9, 0.001)
     half = test.most // 2 + 1

@@ -78,7 +78,11 @@ def test_what_an_undisturbed_session_leaves_is_right_and_each_planted_wrong_is_s
 
     planted: list[tuple[Path, Callable[[bytes], bytes], str]] = [
         (here.root / "tmp" / "cc123456.s", lambda _: b"", "left behind: tmp/ccXXXXXX.s"),
-        (ended.session / "initramfs.cpio", lambda _: b"", "left behind: state/sessions/SESSION/initramfs.cpio"),
+        (
+            ended.session / "initramfs-0123456789abcdef.cpio",
+            lambda _: b"",
+            "left behind: state/sessions/SESSION/initramfs-0123456789abcdef.cpio",
+        ),
         (here.root / "cache" / "bisector" / "probe-0.1", lambda _: b"", "left behind: cache/bisector/probe-0.1"),
         (ended.session / "journal.jsonl", other_commit, "wrong answer: exit code 0 names ['000000000000']"),
         (ended.session / "journal.jsonl", lambda text: text.replace(b'"old"', b'"new"'), "wrong verdict: "),

@@ -52,6 +52,13 @@ class Test:
             return Verdict.NEW if ratio > 0 else Verdict.OLD
         return Verdict.UNTESTABLE if tally.boots >= self.most else None
 
+    def least(self, tally: Tally) -> int:
+        """Return how many boots more it takes at least, should all of them read alike: so many are never in vain."""
+        ratio = self.ratio(tally)
+        new = (self.bound - ratio) / math.log(self.new / self.old)
+        old = (self.bound + ratio) / -math.log((1 - self.new) / (1 - self.old))
+        return max(1, min(math.ceil(new), math.ceil(old), self.most - tally.boots))
+
     @property
     def boots(self) -> float:
         """How many boots the test needs on average, under the worse of the two hypotheses (Wald's approximation)."""

@@ -69,6 +69,19 @@ def listen() -> None:
             signal.signal(wanted, _asked)
 
 
+def forked() -> None:
+    """Be a process that whoever took the signals has forked: it alone is told what a terminal says.
+
+    It ends us with SIGTERM, which raises Interrupted here too, and its net must not hear of that.
+    """
+    signal.set_wakeup_fd(-1)
+    # Whoever forks us defers meanwhile.
+    _stop.deferring = _stop.late = 0
+    for number in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, _asked)
+
+
 @contextmanager
 def deferred() -> Iterator[None]:
     """Let the signals wait until the block is left. A signal mask would not do: another thread would take them."""

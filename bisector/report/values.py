@@ -118,6 +118,7 @@ def _visit(step: Step, question: Question | None) -> Visit:
     if question is not None and verdict is None and step.purpose in (Purpose.OLD_END, Purpose.NEW_END):
         verdict = Verdict.OLD if step.purpose is Purpose.OLD_END else Verdict.NEW
     because = f"{question.scenario} is {seen}" if question and seen and step.verdict is None else step.because
+    because += f" (not booted: {step.boot_of} was, of this image)" if step.boot_of else ""
     return Visit(step.commit, step.purpose, verdict, seen, because, step.seconds)
 
 

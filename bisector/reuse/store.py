@@ -20,7 +20,8 @@ from pathlib import Path
 from bisector import keep
 from bisector.errors import HostError
 from bisector.host import disk
-from bisector.model import Kernel
+from bisector.model import Kernel, Observation, Transcript
+from bisector.reuse import boots
 from bisector.reuse.alike import Selection
 from bisector.reuse.parts import Parts
 
@@ -93,6 +94,26 @@ class Store:
             if ours:
                 shrink(self.home, MOST)
 
+    def said(self, kernel: Kernel, machine: str) -> boots.Said | None:
+        """Return what a boot of this image on that machine said, None if there was none that was always the same."""
+        with suppress(HostError), self._locked(fcntl.LOCK_SH) as ours:
+            found = [boots.kept(entry, machine) for entry in self._of_image(kernel)] if ours else []
+            if all(said is not None and not said.unsteady for said in found):
+                return found[0] if found else None
+        return None
+
+    def hear(self, kernel: Kernel, machine: str, of: str, transcript: Transcript, shown: Observation) -> None:
+        """Keep what a boot of a session's kernel said, beside that kernel. What cannot be kept is no failure."""
+        with suppress(HostError, OSError), self._locked(fcntl.LOCK_EX) as ours:
+            for entry in self._of_image(kernel) if ours else ():
+                boots.keep(entry, machine, of, transcript, shown)
+
+    def _of_image(self, kernel: Kernel) -> list[Path]:
+        """Return where this very image is kept, of the commit that it was built of."""
+        image = keep.image_digest(Path(kernel.image).parent)
+        likely = self._likely(kernel.source or kernel.commit, exact=True)
+        return [entry for entry in likely if image is not None and keep.image_digest(entry) == image]
+
     def forget(self) -> None:
         """Remove all kernels of this recipe: one of them was not what its commit makes."""
         with self._locked(fcntl.LOCK_EX) as ours:
@@ -162,7 +183,12 @@ def shrink(home: Path, most: int) -> tuple[int, int, int]:
             break
         disk.discard(entry)
         left, removed = left - sizes[entry], removed + 1
-    for unfinished in [*home.glob("*/*.part"), *home.glob("*/*.gone"), *home.glob("*.gone")]:
+    for unfinished in [
+        *home.glob("*/*.part"),
+        *home.glob("*/*/*.part"),
+        *home.glob("*/*.gone"),
+        *home.glob("*.gone"),
+    ]:
         disk.remove(unfinished)
     return removed, len(kernels) - removed, left
 
