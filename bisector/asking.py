@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from bisector.ahead import Order
 from bisector.endings import Conclusion, Kind
 from bisector.events import Asked, Measured
 from bisector.evidence import ends, limits
@@ -53,6 +54,8 @@ def bounds(steps: Steps, repository: Reads, asked: Question) -> tuple[str, ...] 
 def _asked(steps: Steps) -> Question | Conclusion:
     """Boot the ends until there is a question; on, up to `MOST` times, while they are not steady and not apart."""
     times = steps.settings.end_boots
+    if not any(steps.of(_commit(steps, end).id) for end in _ENDS):
+        steps.bench.foresee(Order(steps.session.started.new.id, exact=True))
     while True:
         for purpose in _ENDS:
             if (first := _end(steps, purpose, times)[0]).broken is not None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from bisector import boot, checkout, keep, verdict
+from bisector.ahead import Ahead, Order, sweep
 from bisector.host import disk
 from bisector.model import BrokenBuild, Commit, Kernel, Limits, Step, Transcript
 from bisector.recipe import Recipe
@@ -28,6 +29,7 @@ class Bench:
     before; the kernel's files are looked for where they were kept. `inferring`: a commit's kernel may be one that
     was built of another commit. `alone`: what certifies is compiled without ccache. `abreast`: boots that may
     run side by side. `named`: what tells this virtual machine and its probe from any other.
+    `ahead`: builds what the next steps may need.
     """
 
     directory: Path
@@ -43,6 +45,7 @@ class Bench:
     alone: bool = True
     abreast: int = 1
     named: str = ""
+    ahead: Ahead | None = None
     known: dict[str, Kernel | BrokenBuild] = field(default_factory=dict)
 
     def kept(self, commit: Commit) -> Path:
@@ -54,6 +57,7 @@ class Bench:
         keep.sweep(self.directory / "kernels")
         for left in self.directory.glob(ARCHIVE):
             disk.remove(left)
+        sweep(self.directory)
 
     def build_log(self, commit: Commit) -> Path:
         """Return the path of the commit's build log, each time the same."""
@@ -69,6 +73,11 @@ class Bench:
         if self.store is not None and step.kernel is not None and step.observation is not None:
             of = f"{self.directory.name}/{step.commit.short}"
             self.store.hear(step.kernel, self.named, of, transcript, step.observation)
+
+    def foresee(self, *orders: Order) -> None:
+        """Have these kernels built by others, if there are idle cores for that; what was wanted before is not."""
+        if self.ahead is not None:
+            self.ahead.want(orders)
 
     def consoles(self, commit: Commit, times: int) -> list[Path]:
         """Return the paths of so many logs of the commit's boots that are not in use yet."""

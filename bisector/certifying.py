@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from bisector.ahead import Order
 from bisector.errors import Misinferred
 from bisector.evidence import sequential
 from bisector.evidence.confirm import Fresh
@@ -36,6 +37,7 @@ class Edge:
     def fresh(self) -> dict[str, Fresh]:
         """Boot the culprit, and if it is new all others; return what each says."""
         share = self.risk / 2
+        self.readings.steps.bench.foresee(*(Order(old.id, exact=True, clean=True) for old in self.olds))
         made = self._fresh(self.culprit, Purpose.CULPRIT, 1 - rates(self.readings).old.at_most, share)
         seen = {self.culprit.id: made}
         if made.verdict is Verdict.NEW:

@@ -36,6 +36,13 @@ def made(
     if made is None and bench.store is not None:
         listing = trees.listing(bench.workspace.git, commit.id)
         made = bench.store.taken(commit.id, listing, bench.kept(commit), clean=clean, exact=exact)
+        if made is None and bench.ahead is not None:
+            tell("building", 0)
+            if bench.ahead.awaited(commit.id, clean=clean):
+                made = bench.store.taken(commit.id, listing, bench.kept(commit), clean=clean, exact=exact)
+        if clean and made is not None and before is not None and not _same(before, made):
+            # Who of the two is wrong, our own build from nothing tells.
+            made = None
     if made is None:
         made, checked_out, built = _make(bench, commit, tell, clean=clean, exact=exact)
         if (

@@ -17,6 +17,7 @@ from pathlib import Path
 import platformdirs
 
 from bisector import checkout, kconfig
+from bisector.ahead import Ahead
 from bisector.arches import architecture
 from bisector.bench import Bench
 from bisector.boot import Machine
@@ -36,6 +37,8 @@ STORE = "kernels"
 FRAGMENTS = ("base.config", "arm64.config", "sigtrap.config")
 # Boots side by side, each of some 400 MB of memory.
 MOST_ABREAST = 8
+# Processes that build ahead, for a step has two verdicts; and the cores for which there is one.
+MOST_AHEAD, CORES_AHEAD = 2, 4
 # The nonce of the initramfs that is kept for booting by hand; no boot of ours ever uses it.
 BY_HAND = "0" * 16
 CAVEAT = {
@@ -120,6 +123,11 @@ def machine(settings: Settings, *, here: bool = True) -> Machine:
     if here and settings.accel == "kvm" and not able:
         raise UserError(f"there is no KVM for {row.name} on this host", "leave out --accel kvm: emulation works")
     return Machine(row, settings.accel, settings.cpu)
+
+
+def ahead() -> int:
+    """Return how many processes build ahead on this machine: none where a build has use for all of it."""
+    return min(MOST_AHEAD, (os.cpu_count() or 1) // CORES_AHEAD)
 
 
 def abreast(settings: Settings) -> int:
@@ -233,4 +241,10 @@ def bench(
         words = {"machine": vm.argv("", ""), "qemu": _version(vm.architecture.qemu), "probe": program.hex()}
         made_ready.named = named(words)
         made_ready.sweep()
-        yield made_ready
+        if settings.ahead and settings.store:
+            made_ready.ahead = Ahead(settings, directory, state, commit.id)
+        try:
+            yield made_ready
+        finally:
+            if made_ready.ahead is not None:
+                made_ready.ahead.close()

@@ -55,7 +55,7 @@ def plan(settings: Settings, repository: Repository, old: Commit, new: Commit, s
         sum(there),
         Expected(on_top.median + forecast.CERTIFYING, on_top.worst + forecast.CERTIFYING),
         booted,
-        _needs(repository, state, new),
+        _needs(repository, state, new, settings.ahead if settings.store else 0),
         shutil.disk_usage(_existing(state)).free,
         forecast.seconds(on_top, forecast.CERTIFYING, booted, measured(state, settings)),
     )
@@ -130,11 +130,11 @@ def _like(state: Path, settings: Settings) -> Iterator[Session]:
                 return
 
 
-def _needs(repository: Repository, state: Path, commit: Commit) -> int:
-    """Return the bytes that are still to be written: a work tree and objects, where no workspace is there yet."""
-    if any(checkout.home(repository, state).glob("*/tree/.git")):
-        return 0
-    return 2 * trees.size(repository, commit.id)
+def _needs(repository: Repository, state: Path, commit: Commit, ahead: int) -> int:
+    """Return the bytes that are still to be written: a work tree and objects, for each workspace that is lacking."""
+    there = sum(1 for _ in checkout.home(repository, state).glob("*/tree/.git"))
+    lacking = max(0, 1 + ahead - there)
+    return lacking * 2 * trees.size(repository, commit.id) if lacking else 0
 
 
 def _existing(place: Path) -> Path:

@@ -6,6 +6,7 @@ import functools
 from collections.abc import Iterator, Mapping, Sequence
 
 from bisector import retrying, weighing
+from bisector.ahead import Order
 from bisector.errors import HostError, UserError
 from bisector.events import Inherited, Searching
 from bisector.evidence.graph import Range
@@ -171,7 +172,12 @@ class GitSearch:
         if (found := self._marks(within).get(commit_id) or self._inherits(commit)) is not None:
             return found
         still = self._open(self.bench.workspace.git, olds)
-        chosen = self._chosen(commit, within)
+        halves, marks, paid = self._halves(within)
+        following = halves.following(marks, paid)
+        chosen = commit if following in (None, commit_id) else self.repository.read(following)
+        if self.bench.ahead is not None:
+            after = (halves.following(marks | {chosen.id: told}, paid + 1) for told in (Verdict.NEW, Verdict.OLD))
+            self.bench.foresee(*(Order(one) for one in after if one is not None and one not in halves.there))
         if chosen == commit or (verdict := self._inherits(chosen)) is None:
             left = sum(self._differing is None or one in self._differing for one in still)
             verdict = self.steps.take(chosen, Purpose.SEARCH, question, left).verdict
@@ -180,16 +186,15 @@ class GitSearch:
             raise _Elsewhere(chosen.id, verdict)
         return verdict
 
-    def _chosen(self, asked: Commit, within: Range) -> Commit:
-        """Return the commit to test: the one that git asks for, or one that splits the candidates as well."""
+    def _halves(self, within: Range) -> tuple[Midpoints, dict[str, Verdict], int]:
+        """Return how the range is halved, what is known of it, and how many steps that has taken."""
         marks = self._marks(within)
         there = {commit for commit, made in self.bench.known.items() if isinstance(made, Kernel)}
         if self.bench.store is not None:
             there |= self.bench.store.built_of()
         halves = Midpoints(within, self._differing, there, weighing.build_cost(self.steps))
         paid = sum(commit not in self.steps.session.inherited for commit in marks)
-        found = halves.following(marks | {self.steps.session.started.new.id: Verdict.NEW}, paid)
-        return asked if found in (None, asked.id) else self.repository.read(found)
+        return halves, marks | {self.steps.session.started.new.id: Verdict.NEW}, paid
 
 
 def _contradict(within: Range, commit: str, found: Verdict, other: str, known: Verdict) -> bool:

@@ -21,7 +21,8 @@ class Settings:
     `sandbox`: "bubblewrap", or "none: " and why. `build_memory`, `build_disk`: bytes that a build may use, 0 for no
     bound. `confirm_boots`: 0 for as many as the rates ask for. `given`: the words of a person on what this machine
     else decides, for a later machine decides otherwise. `confidence`: that the commit which is named is the one.
-    `store`: kernels that other sessions built are taken, and ours are kept for them.
+    `store`: kernels that other sessions built are taken, and ours are kept for them. `ahead`: processes that build
+    what the next step may need.
     """
 
     repo: str
@@ -46,6 +47,7 @@ class Settings:
     given: dict[str, str] = field(default_factory=dict)
     confidence: float = 0.99
     store: bool = True
+    ahead: int = 0
 
     def __post_init__(self) -> None:
         """Refuse what no start of ours writes: a journal may be damaged, or be somebody else's."""
@@ -59,6 +61,7 @@ class Settings:
             "confidence": 0.5 <= self.confidence < 1,
             "build_memory": self.build_memory >= 0,
             "build_disk": self.build_disk >= 0,
+            "ahead": 0 <= self.ahead <= 64,
         }
         sound |= {name: bool(re.fullmatch(shape, getattr(self, name), re.ASCII)) for name, shape in PLAIN.items()}
         if wrong := [name for name, fits in sound.items() if not fits]:

@@ -37,7 +37,14 @@ HOMES = {
     "rich": {"bisector.display"},
     "numpy": {"bisector.evidence"},
     "scipy": {"bisector.evidence"},
-    "msgspec": {"bisector.events", "bisector.journal", "bisector.answers", "bisector.reuse.boots"},
+    "msgspec": {
+        "bisector.events",
+        "bisector.journal",
+        "bisector.answers",
+        "bisector.reuse.boots",
+        "bisector.ahead",
+        "bisector.forerunner",
+    },
     "click": {"bisector.cli"},
     "platformdirs": {"bisector.opening", "bisector.cli.options"},
 }

@@ -83,6 +83,12 @@ def building(command: F) -> F:
             click.option("--cross-compile", default=None, help="Prefix of the cross tools."),
             click.option("--llvm", default="", help="Build with LLVM: make's LLVM= value, 1 or -14."),
             click.option("--jobs", type=click.IntRange(1, 4096), default=None, help="Compilers at a time."),
+            click.option(
+                "--ahead",
+                type=click.IntRange(0, 64),
+                default=None,
+                help="Processes that build for the next steps, on idle cores.  [default: by the number of cores]",
+            ),
             click.option("--ccache/--no-ccache", default=True, show_default=True),
             click.option(
                 "--store/--no-store",
@@ -144,7 +150,7 @@ def settings(options: dict[str, Any], **asked: Any) -> Settings:
             )
     sandboxed = sandbox.chosen(options["sandbox"])
     memory = options["build_memory"]
-    usual = {"jobs": None, "build_memory": None, "ccache": True, "sandbox": "auto"}
+    usual = {"jobs": None, "ahead": None, "build_memory": None, "ccache": True, "sandbox": "auto"}
     known = {"scenario": None, "old_outcome": None, "new_outcome": None, "end_boots": 1, "confirm_boots": 1}
     try:
         return Settings(
@@ -163,6 +169,7 @@ def settings(options: dict[str, Any], **asked: Any) -> Settings:
             build_memory=int(memory * (1 << 30)) if memory is not None else opening.memory(),
             build_disk=int(options["build_disk"] * (1 << 30)),
             store=options["store"],
+            ahead=options["ahead"] if options["ahead"] is not None else opening.ahead(),
             given={name: str(options[name]) for name, value in usual.items() if options[name] != value},
             **(known | asked),
         )

@@ -177,7 +177,7 @@ def _kept(
     keyctl = seccomp.KEYCTL.get(os.uname().machine, -1) if walled else 0
     numbers = (os.getpid(), said, keyctl, bounds.tasks, bounds.memory, bounds.disk)
     places = (str(bounds.directory), str(bounds.further) if bounds.further is not None else "")
-    return subprocess.Popen(
+    child = subprocess.Popen(
         [sys.executable, "-I", "-S", keeper.__file__, *map(str, numbers), *places, *argv],
         env=dict(env),
         stdin=subprocess.DEVNULL,
@@ -186,6 +186,15 @@ def _kept(
         start_new_session=True,
         pass_fds=(said,) if filtered is None else (said, filtered),
     )
+    if os.sched_getscheduler(0) == os.SCHED_IDLE:
+        leave_alone(child.pid)
+    return child
+
+
+def leave_alone(pid: int) -> None:
+    """Let a session that is to be idle be so: where the scheduler groups by session, a class tells within it only."""
+    with suppress(OSError):
+        Path(f"/proc/{pid}/autogroup").write_text("19")
 
 
 def _end(child: subprocess.Popen[bytes]) -> None:

@@ -185,7 +185,13 @@ def _visits(report: Report) -> Section | None:
         parts = [visit.seconds for visit in visits]
         rows.append((commit.short, purpose.value, said, *_parts(parts), _seen(visits)))
     head = ("commit", "purpose", "verdict", "checkout", "build", "boot", "probe", "seen")
-    return Section("Commits visited", paragraphs=("Times in seconds.",), table=Table(head, "<<<>>>><", tuple(rows)))
+    told = ["Times in seconds.", *(_shared(visit) for visit in report.visits if visit.boot_of)]
+    return Section("Commits visited", paragraphs=tuple(told), table=Table(head, "<<<>>>><", tuple(rows)))
+
+
+def _shared(visit: Visit) -> str:
+    session, _, commit = visit.boot_of.rpartition("/")
+    return f"{visit.commit.short} was not booted: its image was, as {commit}, in session {session}."
 
 
 def _inherited(report: Report) -> Section | None:

@@ -12,7 +12,10 @@ from bisector.model import Commit, Limits, Outcome, Purpose, Question, Seconds, 
 
 @dataclass(frozen=True, slots=True)
 class Visit:
-    """One step, as a reader wants it: `outcome` of the asked scenario, None where there was no kernel."""
+    """One step, as a reader wants it: `outcome` of the asked scenario, None where there was no kernel.
+
+    `boot_of`: SESSION/COMMIT whose boot it was, "" for its own.
+    """
 
     commit: Commit
     purpose: Purpose
@@ -20,6 +23,7 @@ class Visit:
     outcome: Outcome | None
     because: str
     seconds: Seconds
+    boot_of: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,8 +122,7 @@ def _visit(step: Step, question: Question | None) -> Visit:
     if question is not None and verdict is None and step.purpose in (Purpose.OLD_END, Purpose.NEW_END):
         verdict = Verdict.OLD if step.purpose is Purpose.OLD_END else Verdict.NEW
     because = f"{question.scenario} is {seen}" if question and seen and step.verdict is None else step.because
-    because += f" (not booted: {step.boot_of} was, of this image)" if step.boot_of else ""
-    return Visit(step.commit, step.purpose, verdict, seen, because, step.seconds)
+    return Visit(step.commit, step.purpose, verdict, seen, because, step.seconds, step.boot_of)
 
 
 def _behaviours(session: Session) -> tuple[tuple[Behaviour, ...], Behaviour | None]:

@@ -233,6 +233,11 @@ def session(world: World, confidence: float) -> Conclusion:
         caveat="",
     )
     book = _Journal(known.Session(Path("/simulated"), started))
-    bench = cast(Bench, SimpleNamespace(known={}, limits=UNMEASURED, table={}, abreast=1, warn=lambda _: None))
+    bench = cast(
+        Bench,
+        SimpleNamespace(
+            known={}, limits=UNMEASURED, table={}, abreast=1, foresee=lambda *_: None, warn=lambda _: None
+        ),
+    )
     steps = Steps(cast(journal.Journal, book), bench, lambda _: None, take=world.take)
     return Bisection(steps, _Reads(world), Searcher(world, steps)).proceed()
