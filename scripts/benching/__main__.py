@@ -10,7 +10,7 @@ from random import Random
 
 import readme
 
-from benching import clean, demo, growth, kernels, nearby, pairs
+from benching import beside, boots, clean, demo, growth, kernels, nearby, pairs, parts
 from bisector.host import process
 
 
@@ -18,7 +18,10 @@ def main() -> None:
     """Measure, and print the tables."""
     parser = argparse.ArgumentParser(prog="scripts/bench", description=__doc__)
     parser.add_argument(
-        "--only", default="", metavar="PART,PART", help="of: demo, clean, pairs, kernels, nearby, growth"
+        "--only",
+        default="",
+        metavar="PART,PART",
+        help="of: demo, clean, pairs, parts, boots, beside, kernels, nearby, growth",
     )
     parser.add_argument("--histories", type=int, default=3, help="of 2,000 commits of each kind (default: 3)")
     parser.add_argument("--seed", type=int, default=None, help="repeat the histories of an earlier run")
@@ -27,18 +30,21 @@ def main() -> None:
     asked = parser.parse_args()
     seed = asked.seed if asked.seed is not None else secrets.randbelow(1_000_000)
     sizes = (*growth.SIZES, *([growth.LONGEST] if asked.longest else []))
-    parts: dict[str, Callable[[], list[str]]] = {
+    tables: dict[str, Callable[[], list[str]]] = {
         "demo": demo.rows,
         "clean": clean.rows,
         "pairs": pairs.rows,
+        "parts": parts.rows,
+        "boots": boots.rows,
+        "beside": beside.rows,
         "kernels": lambda: kernels.rows(asked.histories, Random(seed)),
         "nearby": lambda: nearby.rows(Random(seed)),
         "growth": lambda: growth.rows(sizes),
     }
     qemu = process.output(["qemu-system-aarch64", "--version"]).splitlines()[0]
-    for name in asked.only.split(",") if asked.only else parts:
+    for name in asked.only.split(",") if asked.only else tables:
         words = f"scripts/bench --only {name}" + (f" --seed {seed}" if name in ("kernels", "nearby") else "")
-        lines = ["| what | bisector | bare programs | beside them |", "|---|---|---|---|", *parts[name](), ""]
+        lines = ["| what | bisector | bare programs | beside them |", "|---|---|---|---|", *tables[name](), ""]
         lines.append(f"`{words}`, on {os.cpu_count()} CPUs, {qemu}.")
         if asked.write and name not in ("demo", "clean"):
             # These rows take long, and have no place in the README yet: they are printed only.
