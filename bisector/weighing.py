@@ -23,6 +23,8 @@ from bisector.steps import Steps
 # Boots of each end from which the rates are taken, where they are not steady; and up to how many, if those do not
 # tell the ends apart well enough for a test.
 RATED, MOST_RATED = 20, 160
+# Boots that a commit may need on average.
+MOST_EACH = 250
 # What a build costs, in boots, until this session has timed its own.
 BUILD = 10.0
 # A commit that shows neither behaviour in so many boots, and none of the two in any, is untestable.
@@ -41,8 +43,14 @@ class Rates:
     new: Tally
 
     def test(self, risk: float) -> sequential.Test:
-        """Return the test of one commit. Raises ValueError if the ends are not told apart well enough."""
-        return sequential.Test(self.old.at_most, self.new.at_least, risk)
+        """Return the test of one commit. Raises ValueError if the ends are not told apart well enough.
+
+        Two rates that are all but one are told apart as well, by millions of boots: nobody waits for those.
+        """
+        test = sequential.Test(self.old.at_most, self.new.at_least, risk)
+        if test.boots > MOST_EACH:
+            raise ValueError(f"a commit would need {test.boots:.0f} boots")
+        return test
 
 
 def rates(readings: Readings) -> Rates:

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bisector import weighing
 from bisector.evidence import sequential
 from bisector.evidence.rates import Tally, boots_for, difference
 from bisector.model import Verdict
@@ -129,3 +130,17 @@ def test_two_that_read_alike_seem_to_differ_no_more_often_than_the_risk_however_
                 crossed += 1
                 break
     assert crossed <= risk * trials
+
+
+def test_ends_that_are_all_but_alike_are_not_told_apart_by_boots_without_end() -> None:
+    counts = [Tally(new, 40 - new) for new in range(41)]
+    refused = 0
+    for old in counts:
+        for new in counts:
+            try:
+                test = weighing.Rates(old, new).test(0.001)
+            except ValueError as error:
+                refused += "boots" in str(error)
+            else:
+                assert test.boots <= weighing.MOST_EACH
+    assert refused
