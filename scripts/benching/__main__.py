@@ -6,11 +6,12 @@ import argparse
 import os
 import secrets
 from collections.abc import Callable
+from pathlib import Path
 from random import Random
 
 import readme
 
-from benching import beside, boots, clean, demo, growth, kernels, nearby, pairs, parts
+from benching import beside, boots, clean, defconfig, demo, growth, kernels, nearby, pairs, parts
 from bisector.host import process
 
 
@@ -21,17 +22,19 @@ def main() -> None:
         "--only",
         default="",
         metavar="PART,PART",
-        help="of: demo, clean, pairs, parts, boots, beside, kernels, nearby, growth",
+        help="of: demo, defconfig, clean, pairs, parts, boots, beside, kernels, nearby, growth",
     )
     parser.add_argument("--histories", type=int, default=3, help="of 2,000 commits of each kind (default: 3)")
     parser.add_argument("--seed", type=int, default=None, help="repeat the histories of an earlier run")
     parser.add_argument("--longest", action="store_true", help=f"measure growth to {growth.LONGEST:,} commits")
+    parser.add_argument("--plot", type=Path, default=None, help="draw the growth, as PNG or SVG")
     parser.add_argument("--write", action="store_true", help="put the tables into README.md")
     asked = parser.parse_args()
     seed = asked.seed if asked.seed is not None else secrets.randbelow(1_000_000)
     sizes = (*growth.SIZES, *([growth.LONGEST] if asked.longest else []))
     tables: dict[str, Callable[[], list[str]]] = {
         "demo": demo.rows,
+        "defconfig": defconfig.rows,
         "clean": clean.rows,
         "pairs": pairs.rows,
         "parts": parts.rows,
@@ -39,7 +42,7 @@ def main() -> None:
         "beside": beside.rows,
         "kernels": lambda: kernels.rows(asked.histories, Random(seed)),
         "nearby": lambda: nearby.rows(Random(seed)),
-        "growth": lambda: growth.rows(sizes),
+        "growth": lambda: growth.rows(sizes, asked.plot),
     }
     qemu = process.output(["qemu-system-aarch64", "--version"]).splitlines()[0]
     for name in asked.only.split(",") if asked.only else tables:

@@ -32,8 +32,8 @@ def rows() -> list[str]:
             check=True,
         )
         recipe = replace(opening.recipe(settings(repo)), ccache=str(place / "ccache"))
-        cached, objects = _built(recipe, tree, place / "first")
-        bare, _ = _built(recipe.from_nothing(place / "second", alone=True), tree, place / "second")
+        cached, objects = built(recipe, tree, place / "first")
+        bare, _ = built(recipe.from_nothing(place / "second", alone=True), tree, place / "second")
         same = (place / "first/arch/arm64/boot/Image").read_bytes() == (
             place / "second/arch/arm64/boot/Image"
         ).read_bytes()
@@ -45,7 +45,7 @@ def rows() -> list[str]:
     return [f"| {what} | {told} | × {bare / cached:.2f} |"]
 
 
-def _built(recipe: Recipe, tree: Path, objects: Path) -> tuple[float, int]:
+def built(recipe: Recipe, tree: Path, objects: Path) -> tuple[float, int]:
     """Build; return the CPU seconds of make and all that it started, and how many objects it compiled."""
     objects.mkdir()
     before = _spent()
