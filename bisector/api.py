@@ -6,7 +6,16 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
-from bisector import __version__, disputes, journal, opening, planning, rejudging, reproduce, sessions, step
+from bisector import (
+    __version__,
+    disputes,
+    journal,
+    opening,
+    planning,
+    rejudging,
+    sessions,
+    step,
+)
 from bisector.bench import Bench
 from bisector.endings import Conclusion
 from bisector.errors import BisectorError, HostError, Interrupted, Misinferred, UserError
@@ -15,15 +24,15 @@ from bisector.evidence.forecast import Plan
 from bisector.host import stopping
 from bisector.host.repository import Repository
 from bisector.journal import Journal
-from bisector.kconfig import difference
 from bisector.known import Session
 from bisector.model import Commit, Purpose, Step, Verdict
-from bisector.report import values
-from bisector.reuse import configs
+from bisector.reporting import mail, report
 from bisector.searching import GitSearch
 from bisector.session import Bisection
 from bisector.settings import Settings
 from bisector.steps import Steps
+
+__all__ = ["mail", "mark", "plan", "rejudge", "report", "resume", "retest", "start", "test"]
 
 Emit = Callable[[Event], None]
 Warn = Callable[[str], None]
@@ -229,36 +238,3 @@ def test(
 
 def _tested(bench: Bench, commit: Commit, tell: Callable[[Commit, str, int], None]) -> Step:
     return step.take(bench, commit, Purpose.TEST, None, lambda phase, made: tell(commit, phase, made))
-
-
-def report(session: Session) -> values.Report:
-    """Return the session's report, also on a machine that could not run it."""
-    settings, directory = session.started.settings, session.directory
-    made, vm, commands = opening.recipe(settings), opening.machine(settings, here=False), list[str]()
-    culprits = _decisive(session, Purpose.CULPRIT)
-    for side, taken in [("before", t) for t in _decisive(session, Purpose.PARENT)] + [("after", t) for t in culprits]:
-        assert taken.kernel is not None
-        commands += [f"# {side}: {taken.commit.short}, the kernel that was kept"]
-        commands += [reproduce.boot_kept(vm, directory, taken.kernel)]
-    for taken in culprits:
-        anew = reproduce.build_anew(made, vm, directory, settings.repo, taken.commit)
-        commands += ["# built anew; for a parent's kernel set COMMIT to the parent", *anew]
-    return values.report(
-        session, held=journal.is_held(directory), configuration=_configuration(session), reproduce=commands
-    )
-
-
-def _decisive(session: Session, purpose: Purpose) -> list[Step]:
-    """Return one step with a kernel for each commit of this purpose."""
-    steps = {taken.commit.id: taken for taken in session.of_edge(purpose) if taken.kernel}
-    return list(steps.values())
-
-
-def _configuration(session: Session) -> tuple[str, ...]:
-    """Return how the newest kernel's .config differs from tinyconfig's, () if they are not kept or not to be read."""
-    for taken in reversed(session.steps):
-        if taken.kernel is None:
-            continue
-        if (texts := configs.kept(taken.kernel)) is not None:
-            return difference(*(text.decode(errors="replace") for text in texts))
-    return ()

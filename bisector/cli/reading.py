@@ -124,11 +124,17 @@ def list_command(as_json: bool, state: Path | None) -> int:
 
 @click.command()
 @common
-@click.option("--format", "form", type=click.Choice(["text", "markdown", "json"]), default="text", show_default=True)
+@click.option(
+    "--format", "form", type=click.Choice(["text", "markdown", "json", "mail"]), default="text", show_default=True
+)
 @click.argument("session", required=False)
 def report(as_json: bool, state: Path | None, form: str, session: str | None) -> int:
-    """Print a session's report."""
-    made: values.Report = api.report(sessions.read(state_directory(state), session))
+    """Print a session's report; as `mail` it is an mbox for git send-email, and nothing is sent."""
+    found = sessions.read(state_directory(state), session)
+    if form == "mail" and not as_json:
+        sys.stdout.buffer.write(api.mail(found))
+        return 0
+    made: values.Report = api.report(found)
     if as_json or form == "json":
         Printer(True).value(answers.ReportAnswer(report=made))
     else:

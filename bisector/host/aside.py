@@ -11,7 +11,6 @@ from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
-import bisector
 from bisector.host import process, stopping
 
 # The scheduler's idle class, and the disk's: what runs there gets what is left over.
@@ -75,5 +74,5 @@ class Aside:
 
 def _findable(environ: Mapping[str, str]) -> dict[str, str]:
     """Return the environment in which another Python finds this package."""
-    home = str(Path(bisector.__file__).parent.parent)
+    home = str(Path(__file__).parents[2])
     return dict(environ) | {"PYTHONPATH": os.pathsep.join([home, *filter(None, [environ.get("PYTHONPATH")])])}

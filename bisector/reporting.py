@@ -1,0 +1,67 @@
+"""What does a session's report need beside its journal? What is held, kept and known on this machine -> Report."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from bisector import journal, maintainers, opening, reproduce
+from bisector.errors import UserError
+from bisector.host import sandbox
+from bisector.host.repository import Repository
+from bisector.kconfig import difference
+from bisector.known import Session
+from bisector.model import Purpose, Step
+from bisector.report import mail as letter
+from bisector.report import sections, values
+from bisector.reuse import configs
+
+
+def report(session: Session) -> values.Report:
+    """Return the session's report, also on a machine that could not run it."""
+    settings, directory = session.started.settings, session.directory
+    made, vm, commands = opening.recipe(settings), opening.machine(settings, here=False), list[str]()
+    culprits = _decisive(session, Purpose.CULPRIT)
+    for side, taken in [("before", t) for t in _decisive(session, Purpose.PARENT)] + [("after", t) for t in culprits]:
+        assert taken.kernel is not None
+        commands += [f"# {side}: {taken.commit.short}, the kernel that was kept"]
+        commands += [reproduce.boot_kept(vm, directory, taken.kernel)]
+    for taken in culprits:
+        anew = reproduce.build_anew(made, vm, directory, settings.repo, taken.commit)
+        commands += ["# built anew; for a parent's kernel set COMMIT to the parent", *anew]
+    return values.report(
+        session, held=journal.is_held(directory), configuration=_configuration(session), reproduce=commands
+    )
+
+
+def mail(session: Session) -> bytes:
+    """Return the session's answer as a letter to those whom it concerns, an mbox; nothing is sent.
+
+    Raises UserError if there is no answer for them, or the repository is gone.
+    """
+    made = report(session)
+    if made.conclusion is None or not letter.answers(made):
+        raise UserError(
+            f"session {session.name} has no commit to write about: {sections.headline(made)}",
+            "bisector report says what it has",
+        )
+    settings, named = session.started.settings, made.conclusion.culprit or made.conclusion.candidates[0].commit
+    repository = Repository(Path(settings.repo))
+    walled = settings.sandbox == sandbox.IN_FORCE
+    people = maintainers.recipients(repository, named, session.started.new, walled=walled)
+    return letter.mail(made, people)
+
+
+def _decisive(session: Session, purpose: Purpose) -> list[Step]:
+    """Return one step with a kernel for each commit of this purpose."""
+    steps = {taken.commit.id: taken for taken in session.of_edge(purpose) if taken.kernel}
+    return list(steps.values())
+
+
+def _configuration(session: Session) -> tuple[str, ...]:
+    """Return how the newest kernel's .config differs from tinyconfig's, () if they are not kept or not to be read."""
+    for taken in reversed(session.steps):
+        if taken.kernel is None:
+            continue
+        if (texts := configs.kept(taken.kernel)) is not None:
+            return difference(*(text.decode(errors="replace") for text in texts))
+    return ()
