@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from bisector.errors import HostError, UserError
 from bisector.host import files
 from bisector.journal import MOST, NAME
 from bisector.report import harmless, values
+from bisector.report.kcidb import kcidb
 from bisector.report.markdown import markdown
 from bisector.report.sections import headline
 from bisector.report.text import text
@@ -125,7 +127,11 @@ def list_command(as_json: bool, state: Path | None) -> int:
 @click.command()
 @common
 @click.option(
-    "--format", "form", type=click.Choice(["text", "markdown", "json", "mail"]), default="text", show_default=True
+    "--format",
+    "form",
+    type=click.Choice(["text", "markdown", "json", "mail", "kcidb"]),
+    default="text",
+    show_default=True,
 )
 @click.argument("session", required=False)
 def report(as_json: bool, state: Path | None, form: str, session: str | None) -> int:
@@ -135,7 +141,9 @@ def report(as_json: bool, state: Path | None, form: str, session: str | None) ->
         sys.stdout.buffer.write(api.mail(found))
         return 0
     made: values.Report = api.report(found)
-    if as_json or form == "json":
+    if form == "kcidb":
+        print(json.dumps(kcidb(made), indent=1))
+    elif as_json or form == "json":
         Printer(True).value(answers.ReportAnswer(report=made))
     else:
         print(text(made) if form == "text" else markdown(made))

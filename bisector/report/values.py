@@ -14,7 +14,7 @@ from bisector.model import Commit, Limits, Outcome, Purpose, Question, Seconds, 
 class Visit:
     """One step, as a reader wants it: `outcome` of the asked scenario, None where there was no kernel.
 
-    `boot_of`: SESSION/COMMIT whose boot it was, "" for its own.
+    `booted`: there was a kernel. `boot_of`: SESSION/COMMIT whose boot it was, "" for its own.
     """
 
     commit: Commit
@@ -24,6 +24,7 @@ class Visit:
     because: str
     seconds: Seconds
     boot_of: str = ""
+    booted: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +52,7 @@ class Report:
     state: str
     bisector: str
     repo: str
+    arch: str
     old: Commit
     new: Commit
     question: Question | None
@@ -84,6 +86,7 @@ def report(session: Session, *, held: bool, configuration: Sequence[str], reprod
         state=state,
         bisector=started.bisector,
         repo=started.settings.repo,
+        arch=started.settings.arch,
         old=started.old,
         new=started.new,
         question=session.question,
@@ -122,7 +125,9 @@ def _visit(step: Step, question: Question | None) -> Visit:
     if question is not None and verdict is None and step.purpose in (Purpose.OLD_END, Purpose.NEW_END):
         verdict = Verdict.OLD if step.purpose is Purpose.OLD_END else Verdict.NEW
     because = f"{question.scenario} is {seen}" if question and seen and step.verdict is None else step.because
-    return Visit(step.commit, step.purpose, verdict, seen, because, step.seconds, step.boot_of)
+    return Visit(
+        step.commit, step.purpose, verdict, seen, because, step.seconds, step.boot_of, step.observation is not None
+    )
 
 
 def _behaviours(session: Session) -> tuple[tuple[Behaviour, ...], Behaviour | None]:
