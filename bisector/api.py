@@ -26,13 +26,13 @@ from bisector.host.repository import Repository
 from bisector.journal import Journal
 from bisector.known import Session
 from bisector.model import Commit, Purpose, Step, Verdict
-from bisector.reporting import mail, report
+from bisector.reporting import mail, page, report
 from bisector.searching import GitSearch
 from bisector.session import Bisection
 from bisector.settings import Settings
 from bisector.steps import Steps
 
-__all__ = ["mail", "mark", "plan", "rejudge", "report", "resume", "retest", "start", "test"]
+__all__ = ["mail", "mark", "page", "plan", "rejudge", "report", "resume", "retest", "start", "test"]
 
 Emit = Callable[[Event], None]
 Warn = Callable[[str], None]

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 
-from bisector import journal, maintainers, opening, reproduce
-from bisector.errors import UserError
-from bisector.host import sandbox
+from bisector import journal, maintainers, opening, reproduce, transcripts
+from bisector.errors import BisectorError, UserError
+from bisector.host import messages, sandbox
 from bisector.host.repository import Repository
 from bisector.kconfig import difference
 from bisector.known import Session
 from bisector.model import Purpose, Step
 from bisector.report import mail as letter
+from bisector.report import page as pages
 from bisector.report import sections, values
 from bisector.reuse import configs
+
+# Commits of a range that is drawn: a longer one takes seconds to list.
+DRAWN = 200_000
 
 
 def report(session: Session) -> values.Report:
@@ -49,6 +54,48 @@ def mail(session: Session) -> bytes:
     walled = settings.sandbox == sandbox.IN_FORCE
     people = maintainers.recipients(repository, named, session.started.new, walled=walled)
     return letter.mail(made, people)
+
+
+def page(session: Session) -> str:
+    """Return the session's report as a page for a browser, with what git and the logs still have of it."""
+    made = report(session)
+    return pages.page(made, _beside(session, made))
+
+
+def _beside(session: Session, made: values.Report) -> pages.Beside:
+    searching, culprit = session.searching, made.conclusion.culprit if made.conclusion else None
+    places: dict[str, int] = {}
+    diff: tuple[str, ...] = ()
+    # Where the repository is gone, or another one, the page says what the journal has.
+    with suppress(BisectorError):
+        repository = Repository(Path(session.started.settings.repo))
+        if searching is not None and searching.commits <= DRAWN:
+            wanted = {visit.commit.id for visit in made.visits} | {one.id for one, *_ in made.inherited}
+            history = repository.history(searching.olds, session.started.new.id)
+            places = {commit: place for place, (commit, _) in enumerate(history) if commit in wanted}
+        if culprit is not None and (patch := messages.patch(repository, culprit)) is not None:
+            diff = _diff(patch.decode("utf-8", "backslashreplace"))
+    shown = searching.commits if searching is not None and places else 0
+    return pages.Beside(places, shown, diff, _consoles(session))
+
+
+def _diff(patch: str) -> tuple[str, ...]:
+    """Return what a patch changes, without its letter's head."""
+    lines = patch.split("\n")
+    begins = next((number for number, line in enumerate(lines) if line.startswith("diff --git ")), len(lines))
+    return tuple(lines[begins:])
+
+
+def _consoles(session: Session) -> dict[str, tuple[str, ...]]:
+    """Return the consoles of the decisive boots, those that are still as they were."""
+    told = {}
+    for when, purpose in (("before", Purpose.PARENT), ("after", Purpose.CULPRIT)):
+        for taken in _decisive(session, purpose):
+            with suppress(OSError, transcripts.Changed):
+                if taken.heard is not None:
+                    said = transcripts.again(taken.heard, session.directory / "logs").text
+                    told[f"{taken.commit.short}, {when}"] = tuple(said.splitlines())
+    return told
 
 
 def _decisive(session: Session, purpose: Purpose) -> list[Step]:

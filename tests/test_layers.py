@@ -35,6 +35,7 @@ HOMES = {
     "qemu": {"bisector.host.monitor"},
     "tenacity": {"bisector.retrying"},
     "rich": {"bisector.display"},
+    "jinja2": {"bisector.report.page"},
     "numpy": {"bisector.evidence"},
     "scipy": {"bisector.evidence"},
     "msgspec": {

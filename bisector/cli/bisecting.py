@@ -172,11 +172,12 @@ def _ended(session: Session, conclusion: Conclusion, printer: Printer) -> int:
     kept = {
         "report.txt": text(made).encode(errors="backslashreplace"),
         "report.md": markdown(made).encode(errors="backslashreplace"),
+        "report.html": api.page(session).encode(errors="backslashreplace"),
         LAST_REPORT: events.encode(answers.ReportAnswer(report=made)) + b"\n",
     }
     for name, words in kept.items():
         disk.write(session.directory / name, words)
-    printer.say(f"Reports: {session.directory}/report.txt, .md, .json")
+    printer.say(f"Reports: {session.directory}/report.txt, .md, .html, .json")
     printer.say(f"\n{harmless.line(headline(made))}.")
     return CODES[conclusion.kind]
 

@@ -129,7 +129,7 @@ def list_command(as_json: bool, state: Path | None) -> int:
 @click.option(
     "--format",
     "form",
-    type=click.Choice(["text", "markdown", "json", "mail", "kcidb"]),
+    type=click.Choice(["text", "markdown", "html", "json", "mail", "kcidb"]),
     default="text",
     show_default=True,
 )
@@ -139,6 +139,9 @@ def report(as_json: bool, state: Path | None, form: str, session: str | None) ->
     found = sessions.read(state_directory(state), session)
     if form == "mail" and not as_json:
         sys.stdout.buffer.write(api.mail(found))
+        return 0
+    if form == "html" and not as_json:
+        print(api.page(found), end="")
         return 0
     made: values.Report = api.report(found)
     if form == "kcidb":
