@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import Any
 import click
 
 from bisector import answers, api, changes, events, sessions
-from bisector.cli.options import building, common, outcome, settings, state_directory
+from bisector.cli.options import building, common, outcome, settings, state_directory, told
 from bisector.cli.printing import CODES, Printer
 from bisector.display import table
 from bisector.endings import Conclusion
@@ -26,9 +27,13 @@ from bisector.scenarios import BY_NAME, SCENARIOS
 from bisector.sessions import FOLLOWED, LAST_REPORT
 from bisector.settings import Settings
 
+# Makes a printer for each search.
+Printing = Callable[[], Printer]
+
 
 @click.command()
 @common
+@told
 @building
 @click.option("--old", "--good", "old", required=True, metavar="REV", help="A commit with the old behaviour.")
 @click.option("--new", "--bad", "new", required=True, metavar="REV", help="A later one with the new behaviour.")
@@ -68,6 +73,7 @@ def start(
     inverse: bool,
     every_change: bool,
     new_session: bool,
+    on_event: str | None,
     **options: Any,
 ) -> int:
     """Bisect from OLD to NEW, in the foreground, to the report; the same line again goes on after a stop."""
@@ -76,13 +82,13 @@ def start(
     for key in ("old_outcome", "new_outcome"):
         asked[key] = outcome(asked[key], asked["scenario"], f"--{key.replace('_', '-')}")
     chosen = settings(options, **asked)
-    home = state_directory(state)
+    home, printing = state_directory(state), functools.partial(Printer, as_json, on_event)
     if not (inverse or every_change):
-        *_, code = _bisected(chosen, old, new, as_json, home, new_session=new_session)
+        *_, code = _bisected(chosen, old, new, printing, home, new_session=new_session)
         return code
     # The same line again, after a stop in any of the searches that follow, takes the answers that there are.
     session, conclusion, code = _bisected(
-        chosen, old, new, as_json, home, new_session=new_session, also=_is_followed, keeping=(FOLLOWED,)
+        chosen, old, new, printing, home, new_session=new_session, also=_is_followed, keeping=(FOLLOWED,)
     )
     if inverse and conclusion.base is not None and session.question is not None:
         # The other way round: from the base, where it is new, to the old end, where it is not.
@@ -91,9 +97,9 @@ def start(
             chosen, scenario=asks.scenario, old_outcome=str(asks.new), new_outcome=str(asks.old)
         )
         ends = conclusion.base.id, session.started.old.id
-        *_, code = _bisected(other, *ends, as_json, home, new_session=new_session, also=_after(session))
+        *_, code = _bisected(other, *ends, printing, home, new_session=new_session, also=_after(session))
     if every_change:
-        code = max(code, _every_change(session, chosen, as_json, home, new_session))
+        code = max(code, _every_change(session, chosen, printing, home, new_session))
     (session.directory / FOLLOWED).unlink(missing_ok=True)
     return code
 
@@ -106,7 +112,7 @@ def _after(first: Session) -> Callable[[Session], bool]:
     return lambda session: session.name > first.name
 
 
-def _every_change(session: Session, chosen: Settings, as_json: bool, state: Path, new_session: bool) -> int:
+def _every_change(session: Session, chosen: Settings, printing: Printing, state: Path, new_session: bool) -> int:
     """Search every interval that a finished session leaves, and those that these leave; list what was found."""
     found, left, code = [changes.change(session)], changes.intervals(session), 0
     while left:
@@ -114,19 +120,19 @@ def _every_change(session: Session, chosen: Settings, as_json: bool, state: Path
         before, after = str(one.before), str(one.after)
         asks = dataclasses.replace(chosen, scenario=one.scenario, old_outcome=before, new_outcome=after)
         below, _, ended_with = _bisected(
-            asks, one.old.id, one.new.id, as_json, state, new_session=new_session, also=_after(session)
+            asks, one.old.id, one.new.id, printing, state, new_session=new_session, also=_after(session)
         )
         found.append(changes.change(below))
         left += changes.intervals(below)
         code = max(code, ended_with)
     known = tuple(one for one in found if one is not None)
-    if as_json:
-        Printer(as_json).value(answers.Changes(changes=known))
+    if (printer := printing()).as_json:
+        printer.value(answers.Changes(changes=known))
     elif known:
         rows = []
-        for told in known:
-            named = ", ".join(commit.short for commit in (told.commit, *told.others))
-            rows.append([named, told.scenario, f"{told.before} to {told.after}", told.session])
+        for seen in known:
+            named = ", ".join(commit.short for commit in (seen.commit, *seen.others))
+            rows.append([named, seen.scenario, f"{seen.before} to {seen.after}", seen.session])
         table(sys.stdout, ["commit, or one of", "scenario", "change", "session"], rows)
     return code
 
@@ -135,7 +141,7 @@ def _bisected(
     chosen: Settings,
     old: str,
     new: str,
-    as_json: bool,
+    printing: Printing,
     state: Path,
     *,
     new_session: bool = False,
@@ -143,7 +149,7 @@ def _bisected(
     keeping: Sequence[str] = (),
 ) -> tuple[Session, Conclusion, int]:
     """Bisect to the report. `also`: as of `api.start`. `keeping`: files that are there before the report is."""
-    printer = Printer(as_json)
+    printer = printing()
     tell, warn = printer.emit, printer.display.say
     try:
         session, conclusion = api.start(
@@ -184,10 +190,11 @@ def _ended(session: Session, conclusion: Conclusion, printer: Printer) -> int:
 
 @click.command()
 @common
+@told
 @click.argument("session", required=False)
-def resume(as_json: bool, state: Path | None, session: str | None) -> int:
+def resume(as_json: bool, state: Path | None, on_event: str | None, session: str | None) -> int:
     """Go on with a session that was stopped."""
-    printer, place = Printer(as_json), state_directory(state)
+    printer, place = Printer(as_json, on_event), state_directory(state)
     return gone_on(api.resume, sessions.to_resume(place, session, printer.display.say), printer, place)
 
 

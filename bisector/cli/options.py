@@ -70,6 +70,13 @@ def common(command: F) -> F:
     return command
 
 
+def told(command: F) -> F:
+    """Give a command that works at a session the option of who else hears of it."""
+    return click.option(
+        "--on-event", metavar="CMD", default=None, help="A shell command: gets each event, as JSON, on its input."
+    )(command)
+
+
 def _limit(name: str, about: str) -> Callable[[F], F]:
     return click.option(f"--{name}-limit", type=float, default=None, help=f"{about} Default: measured at the ends.")
 

@@ -11,6 +11,7 @@ from bisector.display import Display
 from bisector.endings import Kind
 from bisector.errors import HostError, Interrupted
 from bisector.host import stopping
+from bisector.host.listener import Listener
 
 # The same for every command; 0 is also "done". Usage and all that a person can mend: 2.
 CODES = {
@@ -28,10 +29,14 @@ USER, HOST, INTERRUPTED = 2, 20, 130
 
 
 class Printer:
-    """Where words go: people's on standard output, or on standard error beside JSON."""
+    """Where words go: people's on standard output, or on standard error beside JSON.
 
-    def __init__(self, as_json: bool) -> None:
+    `on_event`: a shell command that is told each event, but where a session is right now.
+    """
+
+    def __init__(self, as_json: bool, on_event: str | None = None) -> None:
         self.as_json = as_json
+        self._listener = Listener(on_event, self.warn) if on_event else None
         self.people: TextIO = sys.stderr if as_json else sys.stdout
         self._display: Display | None = None
 
@@ -45,6 +50,10 @@ class Printer:
         with suppress(BrokenPipeError):
             print(words, file=self.people)
 
+    def warn(self, words: str) -> None:
+        """Say beside the events what a person should know."""
+        self.display.say(words)
+
     @property
     def display(self) -> Display:
         """The live display, begun at its first use."""
@@ -57,6 +66,8 @@ class Printer:
             if self.as_json:
                 self.value(event)
             self.display.tell(event)
+            if self._listener is not None and not isinstance(event, events.Progress):
+                self._listener.tell(events.encode(event))
         except BrokenPipeError as error:
             raise Interrupted("whoever read our output has gone", stopping.hint()) from error
         except OSError as error:
