@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 
+from bisector.branches import Passed
 from bisector.changes import Change
 from bisector.doctor import Check
 from bisector.endings import Conclusion
@@ -91,6 +92,12 @@ class Clean(Answer, frozen=True, tag="clean"):
     bytes: int
 
 
+class Patrolled(Answer, frozen=True, tag="patrol"):
+    """`bisector patrol`, after the events of what it tested and searched."""
+
+    passed: Passed
+
+
 class Failure(Answer, frozen=True, tag="error"):
     """Any command that ends with an error: the last line on standard output."""
 
@@ -99,7 +106,7 @@ class Failure(Answer, frozen=True, tag="error"):
     exit_code: int
 
 
-Printed = Doctor | Changes | Test | List | Status | ReportAnswer | PlanAnswer | Clean | Failure
+Printed = Doctor | Changes | Test | List | Status | ReportAnswer | PlanAnswer | Clean | Patrolled | Failure
 
 
 def schema() -> dict[str, Any]:

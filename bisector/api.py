@@ -26,13 +26,14 @@ from bisector.host.repository import Repository
 from bisector.journal import Journal
 from bisector.known import Session
 from bisector.model import Commit, Purpose, Step, Verdict
-from bisector.reporting import mail, page, report
+from bisector.reporting import kept, mail, page, report
 from bisector.searching import GitSearch
 from bisector.session import Bisection
+from bisector.sessions import read
 from bisector.settings import Settings
 from bisector.steps import Steps
 
-__all__ = ["mail", "mark", "page", "plan", "rejudge", "report", "resume", "retest", "start", "test"]
+__all__ = ["kept", "mail", "mark", "page", "plan", "read", "rejudge", "report", "resume", "retest", "start", "test"]
 
 Emit = Callable[[Event], None]
 Warn = Callable[[str], None]

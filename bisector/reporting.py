@@ -5,9 +5,9 @@ from __future__ import annotations
 from contextlib import suppress
 from pathlib import Path
 
-from bisector import journal, maintainers, opening, reproduce, transcripts
+from bisector import answers, events, journal, maintainers, opening, reproduce, transcripts
 from bisector.errors import BisectorError, UserError
-from bisector.host import messages, sandbox
+from bisector.host import disk, messages, sandbox
 from bisector.host.repository import Repository
 from bisector.kconfig import difference
 from bisector.known import Session
@@ -15,7 +15,10 @@ from bisector.model import Purpose, Step
 from bisector.report import mail as letter
 from bisector.report import page as pages
 from bisector.report import sections, values
+from bisector.report.markdown import markdown
+from bisector.report.text import text
 from bisector.reuse import configs
+from bisector.sessions import LAST_REPORT
 
 # Commits of a range that is drawn: a longer one takes seconds to list.
 DRAWN = 200_000
@@ -54,6 +57,20 @@ def mail(session: Session) -> bytes:
     walled = settings.sandbox == sandbox.IN_FORCE
     people = maintainers.recipients(repository, named, session.started.new, walled=walled)
     return letter.mail(made, people)
+
+
+def kept(session: Session) -> values.Report:
+    """Return the session's report, after it was written beside the journal in all forms."""
+    made = report(session)
+    forms = {
+        "report.txt": text(made).encode(errors="backslashreplace"),
+        "report.md": markdown(made).encode(errors="backslashreplace"),
+        "report.html": page(session).encode(errors="backslashreplace"),
+        LAST_REPORT: events.encode(answers.ReportAnswer(report=made)) + b"\n",
+    }
+    for name, words in forms.items():
+        disk.write(session.directory / name, words)
+    return made
 
 
 def page(session: Session) -> str:

@@ -44,6 +44,7 @@ HOMES = {
         "bisector.answers",
         "bisector.reuse.boots",
         "bisector.ahead",
+        "bisector.branches",
         "bisector.forerunner",
     },
     "click": {"bisector.cli"},

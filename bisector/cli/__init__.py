@@ -16,6 +16,7 @@ from bisector.cli.bisecting import resume, start, test
 from bisector.cli.cleaning import clean
 from bisector.cli.disputing import mark, rejudge, retest
 from bisector.cli.foreseeing import plan
+from bisector.cli.patrolling import patrol_command
 from bisector.cli.printing import HOST, INTERRUPTED, USER, Printer
 from bisector.cli.reading import doctor_command, list_command, log, report, status
 from bisector.errors import BisectorError, HostError, Interrupted, UserError
@@ -38,12 +39,12 @@ def cli() -> None:
     \b
     Exit codes: 0 found and certified, or done; 2 usage, or what you can mend; 10 a set of candidates;
     11 the ends agree; 12 the new end does not show it; 13 the old end shows it; 14 a merge base shows it;
-    15 contradiction; 16 below the asked confidence; 20 our machine failed, resumable; 130 interrupted,
-    resumable.
+    15 contradiction; 16 below the asked confidence; 17, 18 and 19 are patrol's own; 20 our machine failed,
+    resumable; 130 interrupted, resumable.
     """
 
 
-_WORKING = (plan, test, start, resume, mark, retest, rejudge)
+_WORKING = (plan, test, start, resume, mark, retest, rejudge, patrol_command)
 _READING = (doctor_command, status, log, list_command, report)
 for command in (*_WORKING, *_READING, clean):
     cli.add_command(command)

@@ -20,11 +20,10 @@ from bisector.host import disk
 from bisector.known import Session
 from bisector.model import Commit, Purpose, Step
 from bisector.report import harmless
-from bisector.report.markdown import markdown
 from bisector.report.sections import headline
 from bisector.report.text import text
 from bisector.scenarios import BY_NAME, SCENARIOS
-from bisector.sessions import FOLLOWED, LAST_REPORT
+from bisector.sessions import FOLLOWED
 from bisector.settings import Settings
 
 # Makes a printer for each search.
@@ -173,16 +172,8 @@ def gone_on(call: Callable[..., Conclusion], session: Session, printer: Printer,
 
 def _ended(session: Session, conclusion: Conclusion, printer: Printer) -> int:
     """Print the report, and keep it beside the journal: first what was found, then what may go wrong."""
-    made = api.report(session)
-    printer.say(f"\n{text(made)}")
-    kept = {
-        "report.txt": text(made).encode(errors="backslashreplace"),
-        "report.md": markdown(made).encode(errors="backslashreplace"),
-        "report.html": api.page(session).encode(errors="backslashreplace"),
-        LAST_REPORT: events.encode(answers.ReportAnswer(report=made)) + b"\n",
-    }
-    for name, words in kept.items():
-        disk.write(session.directory / name, words)
+    printer.say(f"\n{text(api.report(session))}")
+    made = api.kept(session)
     printer.say(f"Reports: {session.directory}/report.txt, .md, .html, .json")
     printer.say(f"\n{harmless.line(headline(made))}.")
     return CODES[conclusion.kind]

@@ -1,0 +1,240 @@
+"""What changed on a branch since it was last looked at? One pass: test the tip, and search what lies between.
+
+What a patrol knows stands in one file, written whole after each thing that it learned: a pass that is killed, or
+whose time is up, goes on in the next one where it was, and what was reported is not reported again.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from bisector import api, changes, opening
+from bisector.branches import SHAPE, Beat, Passed, Reported, Tip
+from bisector.changes import Change, Interval
+from bisector.errors import Interrupted, UserError
+from bisector.events import Event, Tested, now
+from bisector.evidence import ends
+from bisector.host import disk, files, messages
+from bisector.host.repository import Repository
+from bisector.known import Session
+from bisector.model import Commit, Outcome, Purpose
+from bisector.report.sections import headline
+from bisector.settings import Settings
+
+BYTES = 64 << 20
+Emit = Callable[[Event], None]
+Warn = Callable[[str], None]
+
+
+def one_pass(
+    settings: Settings, branch: str, *, state: Path, until: float | None, fetch: str, emit: Emit, warn: Warn
+) -> Passed:
+    """Look at the branch once. Raises UserError, HostError, Interrupted; what was learned is kept.
+
+    `until`: on the monotonic clock; a step that was begun is ended all the same. `fetch`: the remote that is fetched
+    before, "" for none.
+    """
+    repository = Repository(Path(settings.repo))
+    opening.make_private(state)
+    with _held(state, repository, branch) as (beat, path):
+        if fetch:
+            messages.fetch(repository, fetch)
+        return _Pass(settings, repository, beat, path, state, until, emit, warn).walked(repository.commit(branch))
+
+
+@contextmanager
+def _held(state: Path, repository: Repository, branch: str) -> Iterator[tuple[Beat, Path]]:
+    """Hold what is known of a branch against a second pass."""
+    told = f"{repository.common_dir}\0{branch}"
+    path = state / "patrols" / f"{hashlib.sha256(os.fsencode(told)).hexdigest()[:16]}.json"
+    with disk.writing(path):
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        lock = path.with_suffix(".lock").open("a")
+    with lock:
+        if not disk.locked(lock, 0.5):
+            raise UserError(f"another pass over {branch} is at work", "wait for it, or end it")
+        yield _read(path, repository, branch), path
+
+
+def _read(path: Path, repository: Repository, branch: str) -> Beat:
+    if not path.exists():
+        return Beat(str(repository.path), branch)
+    try:
+        beat = Beat.decoded(files.read(path, BYTES))
+    except (OSError, ValueError) as error:
+        raise UserError(
+            f"{path} is not what a patrol wrote: {error}", "move it away: the branch is then new"
+        ) from error
+    if beat.shape != SHAPE:
+        raise UserError(f"{path} was written by another bisector", "move it away: the branch is then new")
+    return beat
+
+
+class _Pass:
+    """One pass at work."""
+
+    def __init__(
+        self, settings: Settings, repository: Repository, beat: Beat, path: Path, state: Path, until: float | None,
+        emit: Emit, warn: Warn,
+    ) -> None:  # fmt: skip
+        self.settings, self.repository, self.beat, self.path, self.state = settings, repository, beat, path, state
+        self._until, self._emit, self._warn = until, emit, warn
+        self._over = False
+        self._new: list[Reported] = []
+        self._unnamed: list[str] = []
+
+    def walked(self, tip: Commit) -> Passed:
+        beat = self.beat
+        if beat.goal is None and (told := self._looked(tip)) is not None:
+            return told
+        assert beat.goal is not None
+        try:
+            while beat.left:
+                self._require_time()
+                self._searched(beat.left[-1])
+        except Interrupted:
+            if not self._over:
+                raise
+            return self._told(beat.goal.commit, "goes-on", f"{len(beat.left)} searches are left for the next pass")
+        goal, beat.known, beat.goal = beat.goal, beat.goal, None
+        self._save()
+        return self._told(goal.commit, "changed" if self._new or self._unnamed else "unchanged", "")
+
+    def _looked(self, tip: Commit) -> Passed | None:
+        """Test the tip, and set the searches that it makes necessary; return how the pass ends, if there is none."""
+        beat = self.beat
+        if beat.known is not None and beat.known.commit.id == tip.id:
+            return self._told(tip, "unchanged", "the tip is the same commit")
+        [step] = api.test(self.settings, [tip.id], state=self.state, tell=lambda *_: None, warn=self._warn)
+        self._emit(Tested(step=step, at=now()))
+        boot = step.observation.reading("boot").outcome if step.observation is not None else None
+        if step.observation is None or boot is None or boot.word != "OK":
+            return self._told(tip, "untestable", step.because)
+        seen = Tip(tip, step.observation)
+        if beat.known is None:
+            beat.known = seen
+            self._save()
+            return self._told(tip, "first", "the next pass compares with it")
+        differ = ends.differing([beat.known.shown], [seen.shown])
+        if not differ:
+            beat.known = seen
+            self._save()
+            return self._told(tip, "unchanged", "it behaves as before")
+        old = self._old_end(beat.known.commit, tip)
+        before, after = beat.known.shown, seen.shown
+        intervals = [
+            Interval(old, tip, name, before.reading(name).outcome, after.reading(name).outcome) for name in differ
+        ]
+        beat.goal, beat.left, beat.since = seen, intervals[::-1], opening.new_name()
+        self._save()
+        return None
+
+    def _old_end(self, known: Commit, tip: Commit) -> Commit:
+        """Return the known commit, or the one that it became when the branch was rebased."""
+        bases = self.repository.merge_bases(known, tip)
+        if bases == [known.id]:
+            return known
+        again = messages.same_patch(self.repository, known, bases, tip.id)
+        if again is None:
+            self._warn(
+                f"the branch was rebased, and {known.short} is not found again by its patch: its sides are compared"
+            )
+            return known
+        self._warn(f"the branch was rebased: {known.short} is now {again[:12]}")
+        return self.repository.read(again)
+
+    def _searched(self, one: Interval) -> None:
+        """Search an interval, unless what was found before explains it."""
+        beat = self.beat
+        if not self._explained(one):
+            session, made = self._session(one)
+            beat.left.pop()
+            beat.left += changes.intervals(made)
+            if (found := changes.change(made)) is not None:
+                self._report(found, made)
+            else:
+                self._keep(one)
+                words = f"{one.scenario} from {one.before} to {one.after}: {session}"
+                beat.unnamed.append(words)
+                self._unnamed.append(words)
+        else:
+            beat.left.pop()
+        self._save()
+
+    def _session(self, one: Interval) -> tuple[str, Session]:
+        asked = dataclasses.replace(
+            self.settings, scenario=one.scenario, old_outcome=str(one.before), new_outcome=str(one.after)
+        )
+        session, _ = api.start(
+            asked, one.old.id, one.new.id, state=self.state, emit=self._heard, warn=self._warn,
+            also=lambda session: session.name > self.beat.since,
+        )  # fmt: skip
+        return headline(api.kept(session)), session
+
+    def _heard(self, event: Event) -> None:
+        self._emit(event)
+        if isinstance(event, Tested):
+            self._require_time()
+
+    def _require_time(self) -> None:
+        if self._until is not None and time.monotonic() > self._until:
+            self._over = True
+            raise Interrupted("the time of this pass is up", "the next pass goes on")
+
+    def _explained(self, one: Interval) -> bool:
+        """Tell whether a commit that was found for this goal was seen to make this change too, in its fresh boots."""
+        beat = self.beat
+        for at, told in enumerate(beat.reported):
+            if told.session < beat.since:
+                continue
+            session = api.read(self.state, told.session)
+            before, after = (_steady(session, edge, one.scenario) for edge in (Purpose.PARENT, Purpose.CULPRIT))
+            if (before, after) == (one.before, one.after):
+                if one.scenario not in [name for name, *_ in told.scenarios]:
+                    more = (*told.scenarios, (one.scenario, str(one.before), str(one.after)))
+                    beat.reported[at] = dataclasses.replace(told, scenarios=more)
+                    self._new = [beat.reported[at] if new.commit == told.commit else new for new in self._new]
+                return True
+        return False
+
+    def _report(self, found: Change, session: Session) -> None:
+        """Note a commit that is new; one that is known has changed one scenario more, and that is no news."""
+        scenario = (found.scenario, str(found.before), str(found.after))
+        for at, told in enumerate(self.beat.reported):
+            if told.commit.id == found.commit.id:
+                self.beat.reported[at] = dataclasses.replace(
+                    told, scenarios=tuple(dict.fromkeys((*told.scenarios, scenario)))
+                )
+                return
+        made = Reported(found.commit, (scenario,), session.name, now(), found.others)
+        self.beat.reported.append(made)
+        self._new.append(made)
+
+    def _keep(self, one: Interval) -> None:
+        """Go on from what was known of a scenario: the tip's one boot may have been by chance."""
+        goal = self.beat.goal
+        assert goal is not None
+        readings = tuple(
+            dataclasses.replace(reading, outcome=one.before) if reading.scenario == one.scenario else reading
+            for reading in goal.shown.readings
+        )
+        self.beat.goal = Tip(goal.commit, dataclasses.replace(goal.shown, readings=readings))
+
+    def _save(self) -> None:
+        disk.write(self.path, self.beat.encoded())
+
+    def _told(self, tip: Commit, state: str, because: str) -> Passed:
+        return Passed(self.beat.branch, tip, state, because, tuple(self._new), tuple(self._unnamed))
+
+
+def _steady(session: Session, edge: Purpose, scenario: str) -> Outcome | None:
+    """Return what all boots of an edge showed of a scenario, None if they differ."""
+    boots = [step.observation for step in session.of_edge(edge) if step.observation is not None]
+    shown = {boot.reading(scenario).outcome for boot in boots}
+    return shown.pop() if len(shown) == 1 else None

@@ -1,0 +1,211 @@
+"""Is each change of a branch reported exactly once, whatever leaps, kills and rebases come between?"""
+
+import json
+import random
+import signal
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import Bisector, Json, Ran
+from tests.minitree import Edits, MiniTree
+
+QUICK = ("--end-boots", "1", "--confirm-boots", "1", "--confidence", "0.5")
+
+
+class Patrol:
+    """A branch, and the passes over it. `told`: what all of them reported."""
+
+    def __init__(self, tree: MiniTree, bisector: Bisector) -> None:
+        self.tree, self.bisector = tree, bisector
+        self.told: list[Json] = []
+
+    def words(self, *more: str) -> list[str]:
+        return ["patrol", "--json", "--repo", str(self.tree.path), "--branch", "watched", *QUICK, *more]
+
+    def to(self, commit: str) -> None:
+        self.tree.git("update-ref", "refs/heads/watched", commit)
+
+    def once(self, *more: str) -> Json:
+        ran = self.bisector(*self.words(*more))
+        return self.heard(ran)
+
+    def heard(self, ran: Ran) -> Json:
+        assert ran.code in (0, 17, 18, 19), ran.err
+        passed: Json = ran.lines[-1]["passed"]
+        states = {"first": 0, "unchanged": 0, "changed": 17, "untestable": 18, "goes-on": 19}
+        assert states[passed["state"]] == ran.code
+        self.told += passed["changes"]
+        return passed
+
+    def kept(self) -> Json:
+        [path] = self.bisector.state.glob("patrols/*.json")
+        kept: Json = json.loads(path.read_bytes())
+        return kept
+
+
+@pytest.fixture
+def patrol(tree: MiniTree, bisector: Bisector) -> Patrol:
+    return Patrol(tree, bisector)
+
+
+def three_changes(tree: MiniTree) -> tuple[list[str], list[str]]:
+    """Return sixty commits, and the three among them that change what a scenario does."""
+    ok, twice = {"exec-sigtrap": "OK"}, {"exec-sigtrap": "DUP"}
+    edits: dict[int, Edits] = {14: {"hits": ok}, 33: {"hits": {"watch-sigtrap": "DUP"}}, 47: {"hits": twice}}
+    ids = [tree.base, *tree.story(60, 14, edits=edits)]
+    return ids, [ids[1 + at] for at in edits]
+
+
+def test_three_changes_in_sixty_commits_are_reported_once_each_in_random_leaps_with_kills(patrol: Patrol) -> None:
+    ids, changed = three_changes(patrol.tree)
+    chance, at = random.Random(60), 0
+    killed = 0
+    patrol.to(ids[0])
+    assert patrol.once()["state"] == "first"
+    while at < len(ids) - 1:
+        at = min(len(ids) - 1, at + chance.randint(1, 25))
+        patrol.to(ids[at])
+        for _ in range(chance.randint(0, 2)):
+            running = patrol.bisector.spawn(*patrol.words())
+            time.sleep(chance.uniform(0.3, 3.0))
+            killed += running.poll() is None
+            running.send_signal(chance.choice([signal.SIGKILL, signal.SIGTERM]))
+            out, err = running.communicate(timeout=60)
+            if running.returncode in (0, 17):
+                patrol.heard(Ran(running.returncode, out, err))
+        patrol.once()
+    assert patrol.once()["state"] == "unchanged"
+    assert killed
+    # What a killed pass had noted it could not tell; what is noted is noted once.
+    noted = [one["commit"]["id"] for one in patrol.kept()["reported"]]
+    assert sorted(noted) == sorted(changed)
+    told = [one["commit"]["id"] for one in patrol.told]
+    assert len(told) == len(set(told))
+    assert set(told) <= set(changed)
+    for one in patrol.kept()["reported"]:
+        assert (patrol.bisector.state / "sessions" / one["session"] / "report.html").exists()
+
+
+def test_a_leap_over_all_of_them_finds_all_of_them(patrol: Patrol) -> None:
+    ids, changed = three_changes(patrol.tree)
+    patrol.to(ids[0])
+    patrol.once()
+    patrol.to(ids[-1])
+    passed = patrol.once()
+    assert passed["state"] == "changed"
+    assert sorted(one["commit"]["id"] for one in passed["changes"]) == sorted(changed)
+    assert patrol.once() == passed | {"state": "unchanged", "because": "the tip is the same commit", "changes": []}
+
+
+def test_a_commit_that_changes_two_scenarios_is_one_change(patrol: Patrol) -> None:
+    ids = patrol.tree.story(8, 5, edits={5: {"hits": {"exec-sigtrap": "OK", "watch-sigtrap": "DUP"}}})
+    patrol.to(patrol.tree.base)
+    patrol.once()
+    patrol.to(ids[-1])
+    [change] = patrol.once()["changes"]
+    assert change["commit"]["id"] == ids[5]
+    assert sorted(name for name, *_ in change["scenarios"]) == ["exec-sigtrap", "watch-sigtrap"]
+    # What the first search's fresh boots showed was enough.
+    assert len(patrol.bisector.sessions) == 1
+
+
+def test_a_tip_that_cannot_be_tested_is_no_change(patrol: Patrol) -> None:
+    tree = patrol.tree
+    patrol.to(tree.base)
+    patrol.once()
+    broken = tree.commit("mini: does not build", breaks="compile")
+    patrol.to(broken)
+    passed = patrol.once()
+    assert (passed["state"], passed["changes"]) == ("untestable", [])
+    panics = tree.commit("mini: panics", mends=True, mode="PANIC_BOOT")
+    patrol.to(panics)
+    assert patrol.once()["state"] == "untestable"
+    assert patrol.kept()["known"]["commit"]["id"] == tree.base
+    mended = tree.commit("mini: works again, and does it", mode="NORMAL", hits={"exec-sigtrap": "OK"})
+    patrol.to(mended)
+    assert [one["commit"]["id"] for one in patrol.once()["changes"]] == [mended]
+
+
+def test_what_does_not_fit_into_a_pass_goes_on_in_the_next(patrol: Patrol) -> None:
+    ids = patrol.tree.story(20, flip_at=13)
+    patrol.to(patrol.tree.base)
+    patrol.once()
+    patrol.to(ids[-1])
+    passes = [patrol.once("--hours", "0.00001")]
+    while passes[-1]["state"] == "goes-on":
+        assert len(passes) < 60
+        passes.append(patrol.once("--hours", "0.0004"))
+    assert len(passes) > 2
+    assert [one["commit"]["id"] for one in patrol.told] == [ids[13]]
+    assert len(patrol.bisector.sessions) == 1
+
+
+def test_a_rebased_branch_is_understood_by_the_patch_of_what_was_known(patrol: Patrol) -> None:
+    tree = patrol.tree
+    one = tree.commit("mini: one", files={"Documentation/one.txt": "1\n"})
+    patrol.to(one)
+    patrol.once()
+    other = tree.commit(
+        "mini: what it was rebased on", parents=[tree.base], branch="b", hits={"watch-sigtrap": "DUP"}
+    )
+    again = tree.commit("mini: one", parents=[other], branch="b", files={"Documentation/one.txt": "1\n"})
+    new = tree.commit("mini: change it", parents=[again], branch="b", hits={"exec-sigtrap": "OK"})
+    patrol.to(new)
+    ran = patrol.bisector(*patrol.words())
+    passed = patrol.heard(ran)
+    assert f"the branch was rebased: {one[:12]} is now {again[:12]}" in ran.err
+    assert new in [change["commit"]["id"] for change in passed["changes"]]
+
+
+def test_a_rebase_that_lost_the_known_commit_is_said(patrol: Patrol) -> None:
+    tree = patrol.tree
+    one = tree.commit("mini: one", files={"Documentation/one.txt": "1\n"})
+    patrol.to(one)
+    patrol.once()
+    new = tree.commit("mini: change it", parents=[tree.base], branch="b", hits={"exec-sigtrap": "OK"})
+    patrol.to(new)
+    ran = patrol.bisector(*patrol.words())
+    assert f"{one[:12]} is not found again by its patch" in ran.err
+    assert [change["commit"]["id"] for change in patrol.heard(ran)["changes"]] == [new]
+
+
+def test_a_tip_that_reads_otherwise_by_chance_is_no_change_for_ever(patrol: Patrol) -> None:
+    tree = patrol.tree
+    patrol.to(tree.base)
+    patrol.once()
+    flaky = tree.commit("mini: a flake", flake=(50, "exec-sigtrap", "OK"))
+    patrol.to(flaky)
+    for _ in range(3):
+        passed = patrol.once()
+    assert passed["state"] == "unchanged"
+    assert len([one for one in patrol.kept()["reported"] if one["commit"]["id"] != flaky]) == 0
+
+
+def test_it_fetches_only_where_it_is_asked_to(patrol: Patrol, tmp_path: Path) -> None:
+    tree = patrol.tree
+    upstream = tmp_path / "upstream"
+    tree.git("clone", "-q", "--bare", str(tree.path), str(upstream))
+    tree.git("remote", "add", "up", str(upstream))
+    tree.git("fetch", "-q", "up")
+    new = tree.commit("mini: change it", parents=[tree.base], branch="elsewhere", hits={"exec-sigtrap": "OK"})
+    branch = tree.git("--git-dir", str(upstream), "symbolic-ref", "--short", "HEAD").strip()
+    words = ["patrol", "--json", "--repo", str(tree.path), "--branch", f"up/{branch}", *QUICK]
+    assert patrol.heard(patrol.bisector(*words))["state"] == "first"
+    tree.git("push", "-q", "--force", str(upstream), f"{new}:refs/heads/{branch}")
+    assert patrol.heard(patrol.bisector(*words))["state"] == "unchanged"
+    assert [one["commit"]["id"] for one in patrol.heard(patrol.bisector(*words, "--fetch", "up"))["changes"]] == [new]
+    ran = patrol.bisector(*words, "--fetch", "nowhere")
+    assert ran.code == 20
+    assert "cannot fetch nowhere" in ran.err
+
+
+def test_two_passes_at_once_and_a_spoiled_memory_are_refused(patrol: Patrol) -> None:
+    patrol.to(patrol.tree.base)
+    patrol.once()
+    [path] = patrol.bisector.state.glob("patrols/*.json")
+    path.write_text("{")
+    ran = patrol.bisector(*patrol.words())
+    assert ran.code == 2
+    assert "is not what a patrol wrote" in ran.err
