@@ -11,6 +11,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from bisector import answers, events
+from bisector.branches import Passed, Reported
 from bisector.changes import Change
 from bisector.doctor import Check
 from bisector.endings import Kind
@@ -44,6 +45,11 @@ PRINTED = (
     answers.ReportAnswer(report=REPORT),
     answers.PlanAnswer(plan=samples.PLAN),
     answers.Clean(removed=3, left=2, bytes=10_000_000),
+    answers.Patrolled(
+        passed=Passed(
+            "main", samples.NEW, "changed", "", (Reported(samples.CULPRIT, (("a", "b", "c"),), "s", ""),), ("no",)
+        )
+    ),
     answers.Failure(message="no", hint="yes", exit_code=2),
 )
 
