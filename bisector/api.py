@@ -6,21 +6,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
-from bisector import (
-    __version__,
-    disputes,
-    journal,
-    opening,
-    planning,
-    rejudging,
-    sessions,
-    step,
-)
+from bisector import __version__, disputes, given, journal, opening, planning, rejudging, sessions, step
 from bisector.bench import Bench
 from bisector.endings import Conclusion
 from bisector.errors import BisectorError, HostError, Interrupted, Misinferred, UserError
 from bisector.events import Concluded, Distrusted, Event, Planned, Resumed, Started, Stopped, now
 from bisector.evidence.forecast import Plan
+from bisector.given import settings
 from bisector.host import stopping
 from bisector.host.repository import Repository
 from bisector.journal import Journal
@@ -29,14 +21,18 @@ from bisector.model import Commit, Purpose, Step, Verdict
 from bisector.reporting import kept, mail, page, report
 from bisector.searching import GitSearch
 from bisector.session import Bisection
-from bisector.sessions import read
 from bisector.settings import Settings
 from bisector.steps import Steps
 
-__all__ = ["kept", "mail", "mark", "page", "plan", "read", "rejudge", "report", "resume", "retest", "start", "test"]
+__all__ = ["kept", "mail", "mark", "page", "plan", "read", "rejudge", "report", "resume", "retest"]
+__all__ += ["settings", "start", "test"]
 
 Emit = Callable[[Event], None]
 Warn = Callable[[str], None]
+
+
+def ignored(_: object) -> None:
+    """Take an event or a warning that nobody wants to hear of."""
 
 
 def start(
@@ -44,17 +40,20 @@ def start(
     old: str,
     new: str,
     *,
-    state: Path,
-    emit: Emit,
-    warn: Warn,
+    state: Path | None = None,
+    emit: Emit = ignored,
+    warn: Warn = ignored,
     new_session: bool = False,
     also: Callable[[Session], bool] = lambda _: False,
 ) -> tuple[Session, Conclusion]:
     """Run a whole bisection; return the session and its answer. Raises UserError, HostError, Interrupted.
 
+    `old`, `new`: any revisions. `state`: the directory of the sessions, None for the usual one. `emit` is told each
+    event as it happens, `warn` what a person should know.
     A session of the same ends and settings that has no answer yet is gone on with, unless it shall be a new one;
     one that has an answer gives it again if `also` is true of it.
     """
+    state = state or given.state()
     repository = Repository(Path(settings.repo))
     ends = repository.commit(old), repository.commit(new)
     planning.require_range(repository, *ends)
@@ -88,22 +87,28 @@ def start(
         return book.session, _work(book, repository, state, emit, warn, resumed=found is not None)
 
 
-def plan(settings: Settings, old: str, new: str, *, state: Path) -> Plan:
+def plan(settings: Settings, old: str, new: str, *, state: Path | None = None) -> Plan:
     """Return what a bisection will take, and build nothing. Raises UserError as `start` does."""
     repository = Repository(Path(settings.repo))
     ends = repository.commit(old), repository.commit(new)
     planning.require_range(repository, *ends)
-    return planning.plan(settings, repository, *ends, state)
+    return planning.plan(settings, repository, *ends, state or given.state())
 
 
-def resume(session: Session, *, state: Path, emit: Emit, warn: Warn) -> Conclusion:
+def resume(session: Session, *, state: Path | None = None, emit: Emit = ignored, warn: Warn = ignored) -> Conclusion:
     """Go on with a session that was stopped; a finished one gives its answer again."""
     if session.conclusion is not None:
         emit(Concluded(conclusion=session.conclusion, at=session.last))
         return session.conclusion
+    state = state or given.state()
     repository = Repository(Path(session.started.settings.repo))
     with _held(session, state):
         return _work(Journal(session), repository, state, emit, warn, resumed=True)
+
+
+def read(session: str | None = None, *, state: Path | None = None) -> Session:
+    """Return the session with this unique prefix, or the newest. Raises UserError."""
+    return sessions.read(state or given.state(), session)
 
 
 def mark(
@@ -218,9 +223,18 @@ def _note_stop(book: Journal, stopped: Stopped, emit: Emit) -> None:
 
 
 def test(
-    settings: Settings, revisions: Sequence[str], *, state: Path, tell: Callable[[Commit, str, int], None], warn: Warn
+    settings: Settings,
+    revisions: Sequence[str],
+    *,
+    state: Path | None = None,
+    tell: Callable[[Commit, str, int], None] = lambda *_: None,
+    warn: Warn = ignored,
 ) -> Iterator[Step]:
-    """Build, boot and probe each revision once, without a session; yield each step when it is taken."""
+    """Build, boot and probe each revision once, without a session; yield each step when it is taken.
+
+    `tell`: told which commit is in which phase, and the objects compiled so far.
+    """
+    state = state or given.state()
     repository = Repository(Path(settings.repo))
     commits = [repository.commit(revision) for revision in revisions]
     opening.machine(settings)

@@ -193,7 +193,7 @@ class _Pass:
         for at, told in enumerate(beat.reported):
             if told.session < beat.since:
                 continue
-            session = api.read(self.state, told.session)
+            session = api.read(told.session, state=self.state)
             before, after = (_steady(session, edge, one.scenario) for edge in (Purpose.PARENT, Purpose.CULPRIT))
             if (before, after) == (one.before, one.after):
                 if one.scenario not in [name for name, *_ in told.scenarios]:

@@ -48,7 +48,7 @@ HOMES = {
         "bisector.forerunner",
     },
     "click": {"bisector.cli"},
-    "platformdirs": {"bisector.opening", "bisector.cli.options"},
+    "platformdirs": {"bisector.opening", "bisector.given"},
 }
 
 

@@ -3,23 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
-import math
-import os
-import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
-import platformdirs
 
-from bisector import config, opening
-from bisector.arches import architecture
+from bisector import config, given
 from bisector.errors import UserError
-from bisector.evidence import limits
-from bisector.host import sandbox
 from bisector.model import Limits, Outcome, Verdict
-from bisector.settings import PLAIN, Settings
+from bisector.settings import Settings
 from bisector.verdict import NAMES
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -146,55 +139,11 @@ def building(command: F) -> F:
 
 
 def settings(options: dict[str, Any], **asked: Any) -> Settings:
-    arch = architecture(options["arch"])
-    repo = Path(options["repo"]).absolute()
-    _require_storable(str(repo), "--repo")
-    for name, shape in PLAIN.items():
-        if not re.fullmatch(shape, options[name] or "", re.ASCII):
-            raise UserError(
-                f"--{name.replace('_', '-')} {options[name]!r} has signs that no such word has",
-                "it goes to make or QEMU as it is: letters, digits, and . / + - _",
-            )
-    sandboxed = sandbox.chosen(options["sandbox"])
-    memory = options["build_memory"]
-    usual = {"jobs": None, "ahead": None, "build_memory": None, "ccache": True, "sandbox": "auto"}
-    known = {"scenario": None, "old_outcome": None, "new_outcome": None, "end_boots": 1, "confirm_boots": 1}
-    try:
-        return Settings(
-            repo=str(repo),
-            arch=arch.name,
-            cross_compile=options["cross_compile"] if options["cross_compile"] is not None else arch.cross_compile,
-            llvm=options["llvm"],
-            jobs=options["jobs"] or os.cpu_count() or 1,
-            ccache=opening.ccache(options["ccache"], sandboxed),
-            accel=options["accel"],
-            cpu=options["cpu"],
-            limits=_limits(options),
-            on=table(options["on"]),
-            fragment=opening.fragment(options["fragment"]),
-            sandbox=sandboxed,
-            build_memory=int(memory * (1 << 30)) if memory is not None else opening.memory(),
-            build_disk=int(options["build_disk"] * (1 << 30)),
-            store=options["store"],
-            ahead=options["ahead"] if options["ahead"] is not None else opening.ahead(),
-            given={name: str(options[name]) for name, value in usual.items() if options[name] != value},
-            **(known | asked),
-        )
-    except ValueError as error:
-        raise UserError(str(error), "bisector start --help says what each option takes") from error
-
-
-def _limits(options: dict[str, Any]) -> dict[str, float]:
-    """Return the limits that were given, in seconds and bytes. Raises UserError."""
+    """Return the settings of a command's options. Raises UserError."""
     names = [field.name for field in dataclasses.fields(Limits)]
-    given = {name: options[f"{name}_limit"] for name in names if options[f"{name}_limit"] is not None}
-    if "output" in given:
-        given["output"] = math.floor(given["output"] * (1 << 20)) if math.isfinite(given["output"]) else 0
-    try:
-        limits.with_given(limits.UNMEASURED, given)
-    except ValueError as error:
-        raise UserError(str(error), "limits are seconds and MiB, more than zero") from error
-    return given
+    limits = {name: options[f"{name}_limit"] for name in names if options[f"{name}_limit"] is not None}
+    words = {key: value for key, value in options.items() if key not in [f"{name}_limit" for name in names]}
+    return given.settings(**words | {"on": table(options["on"]), "limits": limits} | asked)
 
 
 def table(words: Sequence[str]) -> dict[str, Verdict]:
@@ -212,27 +161,18 @@ def table(words: Sequence[str]) -> dict[str, Verdict]:
     return found
 
 
-def _require_storable(path: str, option: str) -> None:
-    """Refuse a path that no line of the journal can hold, so that the session can always be resumed."""
-    try:
-        path.encode()
-    except UnicodeEncodeError as error:
-        raise UserError(
-            f"the path of {option} is not UTF-8: {path!r}", "name it through a symbolic link that has a plain name"
-        ) from error
+def state_directory(chosen: Path | None) -> Path:
+    """Return where sessions live: there, or in the platform's place."""
+    return chosen.absolute() if chosen is not None else given.state()
 
 
-def state_directory(given: Path | None) -> Path:
-    return given.absolute() if given is not None else Path(platformdirs.user_state_dir("bisector"))
-
-
-def outcome(given: str | None, scenario: str | None, option: str) -> str | None:
+def outcome(said: str | None, scenario: str | None, option: str) -> str | None:
     """Return the outcome as it is written, None if none was given. Raises UserError for what is none."""
-    if given is None:
+    if said is None:
         return None
     if scenario is None:
         raise UserError(f"{option} needs --scenario", "an outcome is one scenario's")
     try:
-        return str(Outcome.parse(given))
+        return str(Outcome.parse(said))
     except ValueError as error:
         raise UserError(str(error), "bisector test prints outcomes as they are written") from error

@@ -1,0 +1,120 @@
+"""What does a person, or a program, have to say of a session? Words with their usual values -> Settings."""
+
+from __future__ import annotations
+
+import math
+import os
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import platformdirs
+
+from bisector import opening
+from bisector.arches import architecture
+from bisector.errors import UserError
+from bisector.evidence import limits as times
+from bisector.host import sandbox as walls
+from bisector.model import Verdict
+from bisector.settings import PLAIN, Settings
+
+
+def state() -> Path:
+    """Return the directory of the sessions that is the usual one on this platform."""
+    return Path(platformdirs.user_state_dir("bisector"))
+
+
+def settings(
+    repo: str | os.PathLike[str],
+    *,
+    scenario: str | None = None,
+    old_outcome: str | None = None,
+    new_outcome: str | None = None,
+    confidence: float = 0.99,
+    end_boots: int = 5,
+    confirm_boots: int = 0,
+    arch: str = "arm64",
+    cross_compile: str | None = None,
+    llvm: str = "",
+    jobs: int | None = None,
+    ahead: int | None = None,
+    ccache: bool = True,
+    store: bool = True,
+    sandbox: str = "auto",
+    build_memory: float | None = None,
+    build_disk: float = 32.0,
+    fragment: Sequence[Path] = (),
+    accel: str = "tcg",
+    cpu: str = "",
+    limits: Mapping[str, float] | None = None,
+    on: Mapping[str, Verdict] | None = None,
+) -> Settings:
+    """Return a session's settings. Raises UserError for what cannot be.
+
+    The names are those of the command line's options. `build_memory`, `build_disk`: GiB. `limits`: of a boot, by the
+    names of `model.Limits`: guest seconds, and MiB of output. `on`: what an outcome's name means. None: what is usual
+    on this machine, or what the ends say.
+    """
+    row = architecture(arch)
+    place = Path(repo).absolute()
+    _require_storable(str(place), "--repo")
+    words = {"cross_compile": cross_compile, "llvm": llvm, "cpu": cpu}
+    for name, shape in PLAIN.items():
+        if not re.fullmatch(shape, words[name] or "", re.ASCII):
+            raise UserError(
+                f"--{name.replace('_', '-')} {words[name]!r} has signs that no such word has",
+                "it goes to make or QEMU as it is: letters, digits, and . / + - _",
+            )
+    sandboxed = walls.chosen(sandbox)
+    usual = {"jobs": None, "ahead": None, "build_memory": None, "ccache": True, "sandbox": "auto"}
+    said = {"jobs": jobs, "ahead": ahead, "build_memory": build_memory, "ccache": ccache, "sandbox": sandbox}
+    try:
+        return Settings(
+            repo=str(place),
+            arch=row.name,
+            cross_compile=cross_compile if cross_compile is not None else row.cross_compile,
+            llvm=llvm,
+            jobs=jobs or os.cpu_count() or 1,
+            ccache=opening.ccache(ccache, sandboxed),
+            accel=accel,
+            cpu=cpu,
+            limits=_limits(limits or {}),
+            on=dict(on or {}),
+            fragment=opening.fragment(fragment),
+            scenario=scenario,
+            old_outcome=old_outcome,
+            new_outcome=new_outcome,
+            end_boots=end_boots,
+            confirm_boots=confirm_boots,
+            sandbox=sandboxed,
+            build_memory=int(build_memory * (1 << 30)) if build_memory is not None else opening.memory(),
+            build_disk=int(build_disk * (1 << 30)),
+            confidence=confidence,
+            store=store,
+            ahead=ahead if ahead is not None else opening.ahead(),
+            given={name: str(value) for name, value in said.items() if value != usual[name]},
+        )
+    except ValueError as error:
+        raise UserError(str(error), "bisector start --help says what each option takes") from error
+
+
+def _limits(said: Mapping[str, float]) -> dict[str, float]:
+    """Return the limits that were given, in seconds and bytes. Raises UserError."""
+    given = dict(said)
+    if "output" in given:
+        given["output"] = math.floor(given["output"] * (1 << 20)) if math.isfinite(given["output"]) else 0
+    try:
+        times.with_given(times.UNMEASURED, given)
+    except ValueError as error:
+        raise UserError(str(error), "limits are seconds and MiB, more than zero") from error
+    return given
+
+
+def _require_storable(path: str, option: str) -> None:
+    """Refuse a path that no line of the journal can hold, so that the session can always be resumed."""
+    try:
+        path.encode()
+    except UnicodeEncodeError as error:
+        raise UserError(
+            f"the path of {option} is not UTF-8: {path!r}", "name it through a symbolic link that has a plain name"
+        ) from error
