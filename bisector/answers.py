@@ -92,6 +92,20 @@ class Clean(Answer, frozen=True, tag="clean"):
     bytes: int
 
 
+class Job(msgspec.Struct, frozen=True):
+    """One job of a queue, by its place in the file. `because`: why it failed, "" if it came to an answer."""
+
+    number: int
+    exit_code: int
+    because: str
+
+
+class Queue(Answer, frozen=True, tag="queue"):
+    """`bisector start --from`, after the events and errors of all its jobs."""
+
+    jobs: tuple[Job, ...]
+
+
 class Patrolled(Answer, frozen=True, tag="patrol"):
     """`bisector patrol`, after the events of what it tested and searched."""
 
@@ -106,7 +120,7 @@ class Failure(Answer, frozen=True, tag="error"):
     exit_code: int
 
 
-Printed = Doctor | Changes | Test | List | Status | ReportAnswer | PlanAnswer | Clean | Patrolled | Failure
+Printed = Doctor | Changes | Test | List | Status | ReportAnswer | PlanAnswer | Clean | Patrolled | Queue | Failure
 
 
 def schema() -> dict[str, Any]:

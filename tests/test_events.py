@@ -50,6 +50,7 @@ PRINTED = (
             "main", samples.NEW, "changed", "", (Reported(samples.CULPRIT, (("a", "b", "c"),), "s", ""),), ("no",)
         )
     ),
+    answers.Queue(jobs=(answers.Job(1, 0, ""), answers.Job(2, 2, "no"))),
     answers.Failure(message="no", hint="yes", exit_code=2),
 )
 

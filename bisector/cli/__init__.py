@@ -17,12 +17,11 @@ from bisector.cli.cleaning import clean
 from bisector.cli.disputing import mark, rejudge, retest
 from bisector.cli.foreseeing import plan
 from bisector.cli.patrolling import patrol_command
-from bisector.cli.printing import HOST, INTERRUPTED, USER, Printer
+from bisector.cli.printing import HOST, INTERRUPTED, USER, Printer, complain
 from bisector.cli.reading import doctor_command, list_command, log, report, status
 from bisector.errors import BisectorError, HostError, Interrupted, UserError
 from bisector.host import stopping
 from bisector.host.repository import forget_callers_git
-from bisector.report import harmless
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -65,7 +64,7 @@ def main() -> NoReturn:
         # While the last words waited for their reader: they wait no longer, and nor does any other word on them.
         stopping.end_all()
         with suppress(OSError):
-            _say(error.message, error.hint)
+            complain(error.message, error.hint)
             sys.stderr.flush()
         os._exit(INTERRUPTED)
 
@@ -138,14 +137,8 @@ def _failed(context: click.Context | None, message: str, hint: str, code: int) -
     """Say what failed on standard error, and as the last JSON line where JSON was asked for."""
     # Where it cannot be said either (a full disk below both outputs) the exit code is the word.
     with suppress(OSError):
-        _say(message, hint)
+        complain(message, hint)
     if "--json" in sys.argv or (context is not None and context.obj):
         with suppress(OSError):
             Printer(True).value(answers.Failure(message=message, hint=hint, exit_code=code))
     return code
-
-
-def _say(message: str, hint: str) -> None:
-    print(f"bisector: {harmless.line(message)}", file=sys.stderr)
-    if hint:
-        print(f"  {harmless.line(hint)}", file=sys.stderr)

@@ -14,6 +14,7 @@ import click
 from bisector import answers, api, changes, events, sessions
 from bisector.cli.options import building, common, outcome, settings, state_directory, told
 from bisector.cli.printing import CODES, Printer
+from bisector.cli.queueing import FROM, Queueing
 from bisector.display import table
 from bisector.endings import Conclusion
 from bisector.host import disk
@@ -30,10 +31,11 @@ from bisector.settings import Settings
 Printing = Callable[[], Printer]
 
 
-@click.command()
+@click.command(cls=Queueing)
 @common
 @told
 @building
+@click.option(FROM, expose_value=False, metavar="JOBS.toml", help="A file of [[job]]s, each with these options.")
 @click.option("--old", "--good", "old", required=True, metavar="REV", help="A commit with the old behaviour.")
 @click.option("--new", "--bad", "new", required=True, metavar="REV", help="A later one with the new behaviour.")
 @click.option(

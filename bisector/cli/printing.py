@@ -12,6 +12,7 @@ from bisector.endings import Kind
 from bisector.errors import HostError, Interrupted
 from bisector.host import stopping
 from bisector.host.listener import Listener
+from bisector.report import harmless
 
 # The same for every command; 0 is also "done". Usage and all that a person can mend: 2.
 CODES = {
@@ -26,6 +27,13 @@ CODES = {
     Kind.BELOW_CONFIDENCE: 16,
 }
 USER, HOST, INTERRUPTED = 2, 20, 130
+
+
+def complain(message: str, hint: str) -> None:
+    """Say what failed, and what to do, on standard error."""
+    print(f"bisector: {harmless.line(message)}", file=sys.stderr)
+    if hint:
+        print(f"  {harmless.line(hint)}", file=sys.stderr)
 
 
 class Printer:

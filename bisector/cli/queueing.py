@@ -1,0 +1,99 @@
+"""How is a queue of bisections run? A file of jobs, one `bisector start` each, one after the other."""
+
+from __future__ import annotations
+
+import sys
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import click
+
+from bisector import answers
+from bisector.cli.printing import HOST, USER, Printer, complain
+from bisector.display import table
+from bisector.errors import BisectorError, UserError
+from bisector.host import files
+
+FROM = "--from"
+
+
+class Queueing(click.Command):
+    """A command whose words may stand in a file of jobs, each the command with these words and the line's."""
+
+    def parse_args(self, context: click.Context, args: list[str]) -> list[str]:
+        """Take `--from FILE` out of the words; without it nothing is otherwise."""
+        path, words = _taken(args)
+        if path is None:
+            return super().parse_args(context, args)
+        context.find_root().obj = "--json" in words
+        context.meta["jobs"] = [[*job, *words] for job in jobs(Path(path))]
+        return []
+
+    def invoke(self, context: click.Context) -> int:
+        """Run the command, or every job; return the highest of their exit codes."""
+        if "jobs" not in context.meta:
+            return int(super().invoke(context) or 0)
+        told = []
+        for number, words in enumerate(context.meta["jobs"], 1):
+            code, why = self._done(words, context)
+            told.append(answers.Job(number, code, why))
+        as_json = bool(context.find_root().obj)
+        if as_json:
+            Printer(as_json).value(answers.Queue(jobs=tuple(told)))
+        else:
+            rows = [[str(one.number), str(one.exit_code), one.because] for one in told]
+            table(sys.stdout, ["job", "exit code", "why not"], rows)
+        return max((one.exit_code for one in told), default=0)
+
+    def _done(self, words: list[str], context: click.Context) -> tuple[int, str]:
+        """Run one job. What fails of it, but an interruption, is said, and the next one begins."""
+        try:
+            with super().make_context(self.name, words, parent=context.parent) as job:
+                return int(super().invoke(job) or 0), ""
+        except click.ClickException as error:
+            complain(error.format_message(), f"bisector {self.name} --help shows how")
+            return USER, error.format_message()
+        except BisectorError as error:
+            complain(error.message, error.hint)
+            return USER if isinstance(error, UserError) else HOST, error.message
+
+
+def _taken(args: list[str]) -> tuple[str | None, list[str]]:
+    for at, word in enumerate(args):
+        if word == FROM:
+            if at + 1 == len(args):
+                raise click.BadOptionUsage(FROM, f"Option '{FROM}' requires an argument.")
+            return args[at + 1], [*args[:at], *args[at + 2 :]]
+        if word.startswith(f"{FROM}="):
+            return word.partition("=")[2], [*args[:at], *args[at + 1 :]]
+    return None, args
+
+
+def jobs(path: Path) -> list[list[str]]:
+    """Return each job's words: the file's own options, and over them those of its `[[job]]`. Raises UserError."""
+    try:
+        said = tomllib.loads(files.read(path).decode("utf-8-sig"))
+    except OSError as error:
+        raise UserError(f"cannot read {path}: {error.strerror}", f"{FROM} names a TOML file of jobs") from error
+    except (ValueError, RecursionError) as error:
+        raise UserError(
+            f"{path} is not TOML: {error}", "write option = value, and [[job]] before each job's"
+        ) from error
+    found = said.pop("job", None)
+    if not isinstance(found, list) or not found or not all(isinstance(one, dict) for one in found):
+        raise UserError(f"{path} has no [[job]]", "each job begins with a line [[job]], and has old and new below it")
+    return [[word for key, value in (said | one).items() for word in _words(path, key, value)] for one in found]
+
+
+def _words(path: Path, key: str, value: Any) -> list[str]:
+    """Return an option as the command line has it."""
+    match value:
+        case bool():
+            return [f"--{key}" if value else f"--no-{key}"]
+        case str() | int() | float():
+            # Together: a value may begin with a dash.
+            return [f"--{key}={value}"]
+        case list():
+            return [word for one in value for word in _words(path, key, one)]
+    raise UserError(f"{path}: {key} is no text, number, switch or list of them", f'write {key} = "text"')

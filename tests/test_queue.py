@@ -1,0 +1,58 @@
+"""Is each job of a queue run, whatever becomes of the others?"""
+
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import Bisector, Ran
+from tests.minitree import MiniTree
+
+DEFAULTS = 'end-boots = 1\nconfirm-boots = 1\nconfidence = 0.5\nscenario = "exec-sigtrap"\n'
+
+
+def queued(bisector: Bisector, tmp_path: Path, text: str, *words: str) -> Ran:
+    (tmp_path / "jobs.toml").write_text(text)
+    return bisector("start", "--json", "--from", tmp_path / "jobs.toml", *words)
+
+
+def test_every_job_is_run_and_what_fails_of_one_does_not_stop_the_next(
+    tree: MiniTree, bisector: Bisector, tmp_path: Path
+) -> None:
+    ids = tree.story(6, flip_at=3)
+    job = '[[job]]\nold = "{}"\nnew = "{}"\n'
+    text = f'repo = "{tree.path}"\nstore = false\n{DEFAULTS}'
+    text += job.format(tree.base, ids[-1]) + job.format("nowhere", ids[-1]) + job.format(tree.base, ids[1])
+    text += job.format(tree.base, ids[-1]) + "jobz = 3\n" + job.format(tree.base, ids[4]) + 'on = ["hung=new"]\n'
+    ran = queued(bisector, tmp_path, text)
+    [queue] = [line for line in ran.lines if line.get("command") == "queue"]
+    assert [one["exit_code"] for one in queue["jobs"]] == [0, 2, 11, 2, 0]
+    assert ran.code == 11
+    assert "has no commit 'nowhere'" in queue["jobs"][1]["because"]
+    assert "--jobz" in queue["jobs"][3]["because"]
+    named = [line["conclusion"]["culprit"] for line in ran.lines if line.get("event") == "conclusion"]
+    assert [one and one["id"] for one in named] == [ids[3], None, ids[3]]
+    # Words of the line count for all jobs, over what the file says.
+    people = bisector("start", "--from", tmp_path / "jobs.toml", "--new=" + ids[-1], "--old=" + ids[0])
+    assert people.code in (2, 11)
+    assert "exit code" in people.out
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", "has no [[job]]"),
+        ("job = 3", "has no [[job]]"),
+        ("[[job", "is not TOML"),
+        ("[[job]]\nold = {a = 1}", "old is no text, number, switch or list of them"),
+    ],
+)
+def test_a_file_that_is_no_queue_is_refused(bisector: Bisector, tmp_path: Path, text: str, said: str) -> None:
+    ran = queued(bisector, tmp_path, text)
+    assert ran.code == 2
+    assert said in ran.err
+    assert ran.lines[-1]["command"] == "error"
+
+
+def test_a_missing_file_and_a_missing_name_are_said(bisector: Bisector, tmp_path: Path) -> None:
+    assert "cannot read" in bisector("start", "--from", tmp_path / "none.toml").err
+    assert "requires an argument" in bisector("start", "--from").err
