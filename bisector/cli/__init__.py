@@ -15,6 +15,7 @@ from bisector import __version__, answers
 from bisector.cli.bisecting import resume, start, test
 from bisector.cli.cleaning import clean
 from bisector.cli.disputing import mark, rejudge, retest
+from bisector.cli.examples import below, completed, completion
 from bisector.cli.foreseeing import plan
 from bisector.cli.patrolling import patrol_command
 from bisector.cli.printing import HOST, INTERRUPTED, USER, Printer, complain
@@ -45,8 +46,9 @@ def cli() -> None:
 
 _WORKING = (plan, test, start, resume, mark, retest, rejudge, patrol_command)
 _READING = (doctor_command, status, log, list_command, report)
-for command in (*_WORKING, *_READING, clean):
+for command in (*_WORKING, *_READING, clean, completion):
     cli.add_command(command)
+    command.epilog = below(str(command.name))
 
 
 def main() -> NoReturn:
@@ -73,6 +75,8 @@ def _run() -> int:
     """Run a command; every family of errors becomes one sentence and one exit code, here."""
     context: click.Context | None = None
     try:
+        if (code := completed(cli)) is not None:
+            return code
         # Not cli.main(): click would end the process itself where our output is closed.
         with cli.make_context("bisector", sys.argv[1:]) as context:
             return cli.invoke(context) or 0
