@@ -278,3 +278,10 @@ def test_a_guest_that_overtakes_every_look_is_halted_for_one_and_judged(monkeypa
     assert not guest.halted
     assert guest.seconds == FLOOR.boot + monitor.GRAIN
     assert guest.halts > 1
+
+
+def test_leaving_it_never_fails_whatever_an_interruption_has_left_of_its_loop() -> None:
+    with qemu(lambda _: clock(7)) as (made, _):
+        made.close()
+        # Once more, on a loop that is gone: as it is when the first was broken off.
+        made.close()
