@@ -53,6 +53,8 @@ def _written(place: Path, above: Sequence[Sequence[int]], touching: Sequence[int
     shows = tree.commit("mini: shows it", parents=[base], branch="shows", hits={"exec-sigtrap": "OK"})
     stream = _stream(base, above, headers, flip, tree.files(shows)["behaviour.h"])
     tree.git("fast-import", "--quiet", "--force", "--done", stdin="".join(stream).encode())
+    # As git gc leaves every repository.
+    tree.git("commit-graph", "write", "--reachable")
     wanted = tree.git("rev-parse", "refs/heads/long", "refs/heads/flip").split()
     return Long(place, base, wanted[0], wanted[1], len(touching))
 
