@@ -127,7 +127,7 @@ def machine(settings: Settings, *, here: bool = True) -> Machine:
 
 def ahead() -> int:
     """Return how many processes build ahead on this machine: none where a build has use for all of it."""
-    return min(MOST_AHEAD, (os.cpu_count() or 1) // CORES_AHEAD)
+    return min(MOST_AHEAD, len(os.sched_getaffinity(0)) // CORES_AHEAD)
 
 
 def abreast(settings: Settings) -> int:
