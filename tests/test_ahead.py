@@ -13,6 +13,9 @@ from tests.conftest import ONCE, Bisector, Ran
 from tests.minitree import MiniTree
 from tests.test_session import stopped, until
 
+# Whole sessions, several a test: minutes on a busy machine.
+pytestmark = pytest.mark.timeout(400)
+
 
 def built(ran: Ran) -> list[str]:
     """The purposes for which the session itself built kernels."""

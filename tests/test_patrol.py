@@ -11,6 +11,9 @@ import pytest
 from tests.conftest import Bisector, Json, Ran
 from tests.minitree import Edits, MiniTree
 
+# Whole sessions, several a test: minutes on a busy machine.
+pytestmark = pytest.mark.timeout(400)
+
 QUICK = ("--end-boots", "1", "--confirm-boots", "1", "--confidence", "0.5")
 
 

@@ -16,6 +16,9 @@ from tests.conftest import ONCE, Bisector, Ran
 from tests.frames import frame
 from tests.minitree import MiniTree
 
+# Whole sessions, several a test: minutes on a busy machine.
+pytestmark = pytest.mark.timeout(400)
+
 LIMITS = Limits(10, 10, 10, 10, 1 << 20, 60)
 SAID = Transcript("a line\n", Ending.POWERED_OFF, 1.0, 0.5, "0" * 16, Spans(1, 1, 1, 2, 7))
 
