@@ -47,10 +47,10 @@ def main() -> None:
     qemu = process.output(["qemu-system-aarch64", "--version"]).splitlines()[0]
     for name in asked.only.split(",") if asked.only else tables:
         words = f"scripts/bench --only {name}" + (f" --seed {seed}" if name in ("kernels", "nearby") else "")
+        words += " --longest" if asked.longest and name == "growth" else ""
         lines = ["| what | bisector | bare programs | beside them |", "|---|---|---|---|", *tables[name](), ""]
         lines.append(f"`{words}`, on {os.cpu_count()} CPUs, {qemu}.")
-        if asked.write and name not in ("demo", "clean"):
-            # These rows take long, and have no place in the README yet: they are printed only.
+        if asked.write:
             readme.put(f"bench --only {name}", "\n".join(lines))
         print("\n".join([*lines, ""]), flush=True)
 

@@ -14,13 +14,11 @@ from queue import SimpleQueue
 
 from bisector import opening, step
 from bisector.bench import Bench
-from bisector.cli.bisecting import test
-from bisector.cli.options import settings
 from bisector.errors import HostError
 from bisector.evidence import limits
+from bisector.given import settings
 from bisector.host.repository import Repository
 from bisector.model import Commit, Purpose, Step
-from bisector.settings import Settings
 from tests.minitree import Edits, MiniTree
 from torturing.campaign import Campaign
 
@@ -45,12 +43,6 @@ REAL_BOOTS = 10
 LANES = 10
 
 Reading = tuple[str, ...]
-
-
-def default_settings(repo: Path, revision: str) -> Settings:
-    """Return what `bisector test` would do with this repository when nothing else is said."""
-    context = test.make_context("test", ["--repo", str(repo), revision])
-    return settings(context.params)
 
 
 @contextmanager
@@ -179,7 +171,7 @@ def _bench(repo: Path, state: Path, commit: Commit, campaign: Campaign, lane: in
     """Hold a bench with the limits that a search would have: measured on a sound boot, and far narrower."""
     directory = state / "tests" / f"load-{lane}"
     opening.make_private(state)
-    with opening.bench(default_settings(repo, commit.id), directory, state, commit, campaign.tell) as bench:
+    with opening.bench(settings(repo), directory, state, commit, campaign.tell) as bench:
         sound = step.take(bench, commit, Purpose.TEST, None, lambda *_: None)
         bench.limits = limits.measured([sound.spans] if sound.spans else [], {})
         yield bench
