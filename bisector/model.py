@@ -261,5 +261,5 @@ class Step:
 
     @property
     def key(self) -> str:
-        """What tells it from the session's other steps: its boot's nonce; the commit where nothing was booted."""
-        return self.heard.nonce if self.heard else self.commit.id
+        """What tells it from the session's other steps: its own boot's nonce; the commit where there was none."""
+        return self.heard.nonce if self.heard and not self.boot_of else self.commit.id
