@@ -36,6 +36,7 @@ _HOMES = {
         "test",
     ],
     "errors": ["BisectorError", "HostError", "Interrupted", "UserError"],
+    "model": ["Verdict"],
 }
 __all__ = [name for names in _HOMES.values() for name in names]
 # Modules of ours have these names.

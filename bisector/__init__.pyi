@@ -13,6 +13,7 @@ from bisector.errors import BisectorError as BisectorError
 from bisector.errors import HostError as HostError
 from bisector.errors import Interrupted as Interrupted
 from bisector.errors import UserError as UserError
+from bisector.model import Verdict as Verdict
 
 __version__: str
 __all__: list[str]

@@ -9,10 +9,12 @@ the verdict makes useless is broken off.
 from __future__ import annotations
 
 import dataclasses
+import os
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol
 
 import msgspec
 
@@ -51,35 +53,58 @@ class Order:
     clean: bool = False
 
 
+class Process(Protocol):
+    """What a forerunner's process can: see `Aside`."""
+
+    def say(self, line: bytes) -> None: ...
+    def heard(self, seconds: float) -> bytes | None: ...
+    def end(self) -> None: ...
+
+
 @dataclass(slots=True)
 class _Forerunner:
     directory: Path
-    process: Aside | None = None
+    process: Process | None = None
     order: Order | None = None
     since: float = field(default_factory=time.monotonic)
 
 
 class Ahead:
-    """The forerunners of a session. `settings`: the session's; `commit`: any of the repository's."""
+    """The forerunners of a session. `settings`: of that; `commit`: any of the repository's; `begin`: starts one."""
 
-    def __init__(self, settings: Settings, directory: Path, state: Path, commit: str) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        directory: Path,
+        state: Path,
+        commit: str,
+        begin: Callable[[Path], Process] = lambda log: Aside(MODULE, log),
+    ) -> None:
         # Together they take no more than a build of ours may, and with fewer compilers than cores one of them ends.
         fewer = dataclasses.replace(
             settings, jobs=max(1, settings.jobs // 2), build_memory=settings.build_memory // 2, ahead=0
         )
-        self._state, self._settings, self._commit = state, fewer, commit
+        self._state, self._settings, self._commit, self._start = state, fewer, commit, begin
         self._runners = [_Forerunner(directory / PLACE.format(number)) for number in range(settings.ahead)]
         self._done: set[Order] = set()
+        self._wanted: list[Order] = []
 
-    def want(self, orders: Sequence[Order]) -> None:
-        """Have these kernels built, the first first, and nothing else. Never fails: it is no more than a help."""
+    def want(self, orders: Sequence[Order], now: str = "") -> None:
+        """Have these kernels built, the first first, and nothing else. Never fails: it is no more than a help.
+
+        `now`: a commit that is wanted at once, for which `awaited` will be called.
+        """
+        self._wanted = list(orders)
         for runner in self._runners:
             self._hear(runner, 0)
-        begun = {runner.order for runner in self._runners}
-        left = [order for order in orders if order not in self._done and order not in begun]
-        for runner in self._runners:
-            if runner.order not in orders:
+            if runner.order is not None and runner.order not in orders and runner.order.commit != now:
                 self._end(runner)
+        self._assign()
+
+    def _assign(self) -> None:
+        begun = {runner.order for runner in self._runners}
+        left = [order for order in self._wanted if order not in self._done and order not in begun]
+        for runner in self._runners:
             if runner.order is None and left:
                 self._begin(runner, left.pop(0))
 
@@ -92,9 +117,9 @@ class Ahead:
             if runner.order is not None and (runner.order.commit, runner.order.clean) == (commit, clean):
                 order = runner.order
                 self._hear(runner, max(1.0, time.monotonic() - runner.since))
-                if order in self._done:
-                    return True
                 self._end(runner)
+                self._assign()
+                return order in self._done
         return False
 
     def close(self) -> None:
@@ -106,9 +131,14 @@ class Ahead:
     def _begin(self, runner: _Forerunner, order: Order) -> None:
         try:
             if runner.process is None:
-                runner.process = Aside(MODULE, runner.directory / "log")
                 work = Work(self._settings, str(runner.directory), str(self._state), self._commit)
-                runner.process.say(msgspec.json.encode(work))
+                # In a file: a line must fit into a pipe that nobody reads yet, and a fragment may be long.
+                told = runner.directory / "work.json"
+                with disk.writing(told):
+                    runner.directory.mkdir(exist_ok=True)
+                    told.write_bytes(msgspec.json.encode(work))
+                runner.process = self._start(runner.directory / "log")
+                runner.process.say(os.fsencode(told))
         except HostError:
             return
         runner.process.say(msgspec.json.encode(order))

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
-from bisector import __version__, disputes, given, journal, opening, planning, rejudging, sessions, step
-from bisector.bench import Bench
+from bisector import __version__, disputes, given, journal, opening, planning, rejudging, sessions
 from bisector.endings import Conclusion
 from bisector.errors import BisectorError, HostError, Interrupted, Misinferred, UserError
 from bisector.events import Concluded, Distrusted, Event, Planned, Resumed, Started, Stopped, now
@@ -17,12 +16,13 @@ from bisector.host import stopping
 from bisector.host.repository import Repository
 from bisector.journal import Journal
 from bisector.known import Session
-from bisector.model import Commit, Purpose, Step, Verdict
+from bisector.model import Purpose, Verdict
 from bisector.reporting import kept, mail, page, report
 from bisector.searching import GitSearch
 from bisector.session import Bisection
 from bisector.settings import Settings
 from bisector.steps import Steps
+from bisector.testing import test
 
 __all__ = ["kept", "mail", "mark", "page", "plan", "read", "rejudge", "report", "resume", "retest"]
 __all__ += ["settings", "start", "test"]
@@ -112,12 +112,20 @@ def read(session: str | None = None, *, state: Path | None = None) -> Session:
 
 
 def mark(
-    session: Session, revision: str, verdict: Verdict | None, because: str, *, state: Path, emit: Emit, warn: Warn
+    session: Session,
+    revision: str,
+    verdict: Verdict | None,
+    because: str,
+    *,
+    state: Path | None = None,
+    emit: Emit = ignored,
+    warn: Warn = ignored,
 ) -> Conclusion:
     """Take a person's word for what a commit is, and go on from what is known. Raises UserError if it cannot be.
 
     `verdict`: None takes an earlier word back.
     """
+    state = state or given.state()
     repository = Repository(Path(session.started.settings.repo))
     commit = disputes.disputed(session, repository, revision)
     said = disputes.word(session, repository, commit, verdict, because)
@@ -125,8 +133,17 @@ def mark(
         return _work(Journal(session), repository, state, emit, warn, lambda steps: steps.record(said), resumed=True)
 
 
-def retest(session: Session, revision: str, times: int, *, state: Path, emit: Emit, warn: Warn) -> Conclusion:
+def retest(
+    session: Session,
+    revision: str,
+    times: int,
+    *,
+    state: Path | None = None,
+    emit: Emit = ignored,
+    warn: Warn = ignored,
+) -> Conclusion:
     """Boot a commit so many times more, and go on from what is known then."""
+    state = state or given.state()
     repository = Repository(Path(session.started.settings.repo))
     commit = disputes.disputed(session, repository, revision)
     with _held(session, state):
@@ -143,12 +160,20 @@ def retest(session: Session, revision: str, times: int, *, state: Path, emit: Em
         return _work(Journal(session), repository, state, emit, warn, again, resumed=True)
 
 
-def rejudge(session: Session, on: Mapping[str, Verdict], *, state: Path, emit: Emit, warn: Warn) -> Conclusion:
+def rejudge(
+    session: Session,
+    on: Mapping[str, Verdict],
+    *,
+    state: Path | None = None,
+    emit: Emit = ignored,
+    warn: Warn = ignored,
+) -> Conclusion:
     """Read the kept consoles again under today's rules and this table, and go on from what they say then.
 
     Nothing is written, and the answer given again, if nothing reads otherwise and `on` says nothing new. What was
     read stands in the journal also where going on is refused, by other programs than the session began with.
     """
+    state = state or given.state()
     with _held(session, state):
         session.catch_up(journal.read(session.directory))
         reread = rejudging.reread(session, on, warn)
@@ -220,36 +245,3 @@ def _note_stop(book: Journal, stopped: Stopped, emit: Emit) -> None:
         told = book.append(stopped)
     with suppress(HostError):
         emit(told)
-
-
-def test(
-    settings: Settings,
-    revisions: Sequence[str],
-    *,
-    state: Path | None = None,
-    tell: Callable[[Commit, str, int], None] = lambda *_: None,
-    warn: Warn = ignored,
-) -> Iterator[Step]:
-    """Build, boot and probe each revision once, without a session; yield each step when it is taken.
-
-    `tell`: told which commit is in which phase, and the objects compiled so far.
-    """
-    state = state or given.state()
-    repository = Repository(Path(settings.repo))
-    commits = [repository.commit(revision) for revision in revisions]
-    opening.machine(settings)
-    opening.require_plain(state)
-    opening.make_private(state)
-    opening.versions(settings)
-    stopping.go_on_with("what was found stands above; run it again for the rest")
-    directory = state / "tests" / opening.new_name()
-    try:
-        with opening.bench(settings, directory, state, commits[0], warn) as bench:
-            for commit in commits:
-                yield _tested(bench, commit, tell)
-    except OSError as error:
-        raise HostError.of(error) from error
-
-
-def _tested(bench: Bench, commit: Commit, tell: Callable[[Commit, str, int], None]) -> Step:
-    return step.take(bench, commit, Purpose.TEST, None, lambda phase, made: tell(commit, phase, made))

@@ -28,7 +28,8 @@ class Bench:
     `directory`: the session's own; kernels and logs are kept there. `known`: what was made of each commit
     before; the kernel's files are looked for where they were kept. `inferring`: a commit's kernel may be one that
     was built of another commit. `alone`: what certifies is compiled without ccache. `abreast`: boots that may
-    run side by side. `named`: what tells this virtual machine and its probe from any other.
+    run side by side. `named`: what tells this virtual machine and its probe from any other, "" for one that
+    has the host's processor.
     `ahead`: builds what the next steps may need.
     """
 
@@ -65,19 +66,23 @@ class Bench:
 
     def said(self, kernel: Kernel) -> Said | None:
         """Return what a boot of this image said to another session, None if there was none that will do."""
-        said = self.store.said(kernel, self.named) if self.store is not None and self.inferring else None
+        usable = self.store is not None and self.named and self.inferring
+        said = self.store.said(kernel, self.named) if self.store is not None and usable else None
         return said if said is not None and said.fits(self.limits) else None
 
     def hear(self, step: Step, transcript: Transcript) -> None:
         """Keep what a boot said for other sessions."""
-        if self.store is not None and step.kernel is not None and step.observation is not None:
+        if self.store is not None and self.named and step.kernel is not None and step.observation is not None:
             of = f"{self.directory.name}/{step.commit.short}"
             self.store.hear(step.kernel, self.named, of, transcript, step.observation)
 
-    def foresee(self, *orders: Order) -> None:
-        """Have these kernels built by others, if there are idle cores for that; what was wanted before is not."""
+    def foresee(self, *orders: Order, now: str = "") -> None:
+        """Have these kernels built by others, if there are idle cores for that; what was wanted before is not.
+
+        `now`: the commit that is built next here; who is at it shall come to its end.
+        """
         if self.ahead is not None:
-            self.ahead.want(orders)
+            self.ahead.want(orders, now)
 
     def consoles(self, commit: Commit, times: int) -> list[Path]:
         """Return the paths of so many logs of the commit's boots that are not in use yet."""

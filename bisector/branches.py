@@ -1,17 +1,26 @@
-"""What is known of a branch that is looked at again and again? The values that a patrol keeps."""
+"""What is known of a branch that is looked at again and again? The values that a patrol keeps, and their file."""
 
 from __future__ import annotations
 
+import hashlib
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Self
 
 import msgspec
 
 from bisector.changes import Interval
+from bisector.errors import UserError
+from bisector.host import disk, files
+from bisector.host.repository import Repository
 from bisector.model import Commit, Observation
+from bisector.settings import Settings
 
-# Raise it when an older bisector could misread what a newer one wrote.
-SHAPE = 1
+# Raise it when an older bisector could misread what a newer one wrote. And the bytes of a file that one of ours has.
+SHAPE, BYTES = 1, 64 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,21 +33,25 @@ class Tip:
 
 @dataclass(frozen=True, slots=True)
 class Reported:
-    """A commit that changed something, told once. `others`: or one of these. `scenarios`: (name, before, after)."""
+    """A commit that changed something. `others`: or one of these. `scenarios`: (name, before, after).
+
+    `told`: whoever runs the patrol has heard of it.
+    """
 
     commit: Commit
     scenarios: tuple[tuple[str, str, str], ...]
     session: str
     at: str
     others: tuple[Commit, ...] = ()
+    told: bool = False
 
 
 @dataclass(slots=True)
 class Beat:
     """What a patrol knows of its branch. `known`: how it was last; `goal`: what it is now, while that is searched.
 
-    `left`: intervals that are still to be searched; `since`: sessions with a later name were begun for them.
-    `unnamed`: changes whose commit was not found, and why.
+    `left`: intervals that are still to be searched; `since`: the second from which on sessions were begun for them.
+    `unnamed`: changes whose commit was not found, and why, of which nobody has heard yet.
     """
 
     repo: str
@@ -77,3 +90,35 @@ class Passed:
     because: str
     changes: tuple[Reported, ...]
     unnamed: tuple[str, ...]
+
+
+@contextmanager
+def held(state: Path, repository: Repository, branch: str, settings: Settings) -> Iterator[tuple[Beat, Path]]:
+    """Hold what is known of a branch against a second pass.
+
+    What is known of it with other compilers, options or machines is something else.
+    """
+    how = (settings.arch, settings.cross_compile, settings.llvm, settings.accel, settings.cpu, settings.fragment)
+    told = "\0".join([str(repository.common_dir), branch, *how])
+    path = state / "patrols" / f"{hashlib.sha256(os.fsencode(told)).hexdigest()[:16]}.json"
+    with disk.writing(path):
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        lock = path.with_suffix(".lock").open("a")
+    with lock:
+        if not disk.locked(lock, 0.5):
+            raise UserError(f"another pass over {branch} is at work", "wait for it, or end it")
+        yield _read(path, repository, branch), path
+
+
+def _read(path: Path, repository: Repository, branch: str) -> Beat:
+    if not path.exists():
+        return Beat(str(repository.path), branch)
+    try:
+        beat = Beat.decoded(files.read(path, BYTES))
+    except (OSError, ValueError) as error:
+        raise UserError(
+            f"{path} is not what a patrol wrote: {error}", "move it away: the branch is then new"
+        ) from error
+    if beat.shape != SHAPE:
+        raise UserError(f"{path} was written by another bisector", "move it away: the branch is then new")
+    return beat

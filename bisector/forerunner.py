@@ -1,7 +1,8 @@
-"""What does the process do that builds ahead? It reads orders, a line each, and answers each one when it is done."""
+"""What does the process do that builds ahead? It reads where its work is told, then orders, a line each."""
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 
@@ -28,7 +29,8 @@ def main() -> int:
 
 
 def _serve() -> None:
-    work = msgspec.json.decode(sys.stdin.buffer.readline(), type=Work)
+    told = Path(os.fsdecode(sys.stdin.buffer.readline().rstrip(b"\n")))
+    work = msgspec.json.decode(told.read_bytes(), type=Work)
     repository = Repository(Path(work.settings.repo))
     first = repository.read(work.commit)
     with opening.bench(work.settings, Path(work.directory), Path(work.state), first, _complain) as bench:

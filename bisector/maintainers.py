@@ -26,23 +26,23 @@ _SAID = re.compile(r"(?P<who>[^()]+@[^()\s]+)\s+\((?P<role>[^()]*)")
 _SIGNED = ("signed-off-by", "reviewed-by", "acked-by", "tested-by", "reported-by", "suggested-by", "cc")
 
 
-def recipients(repository: Repository, culprit: Commit, tree: Commit, *, walled: bool) -> Recipients:
+def recipients(repository: Repository, culprit: Commit, tree: Commit) -> Recipients:
     """Return who wants to know of `culprit`, as the script and the list of maintainers of `tree` have it.
 
-    `walled`: the script, which is a stranger's, runs in bubblewrap. Where it is not there, or fails, the commit's
+    The script is a stranger's: it runs in bubblewrap or not at all. Without it, or where it fails, the commit's
     author and those who signed it are told.
     """
     signed = messages.trailers(repository, culprit)
     signers = [who for key in _SIGNED for name, who in signed if name.lower() == key]
     sender = messages.person(repository)
-    if not (said := _script(repository, culprit, tree, walled=walled)):
+    if sandbox.why_not() or not (said := _script(repository, culprit, tree)):
         return Recipients((culprit.author,), tuple(signers), sender)
     maintain = [who for who, role in said if re.match(r"(chief )?(maintainer|supporter)", role)]
     others = [who for who, _ in said if who not in maintain]
     return Recipients(tuple(maintain or (culprit.author,)), (culprit.author, *signers, *others), sender)
 
 
-def _script(repository: Repository, culprit: Commit, tree: Commit, *, walled: bool) -> list[tuple[str, str]]:
+def _script(repository: Repository, culprit: Commit, tree: Commit) -> list[tuple[str, str]]:
     """Run the script; return whom it names, each with the role, [] if it does not work."""
     script, list_, patch = (
         messages.content(repository, tree, SCRIPT),
@@ -70,7 +70,7 @@ def _script(repository: Repository, culprit: Commit, tree: Commit, *, walled: bo
                 log=place / "log",
                 seconds=SECONDS,
                 on_line=said.append,
-                walls=sandbox.Walls(readable=(place,)) if walled else None,
+                walls=sandbox.Walls(readable=(place,)),
                 bounds=process.Bounds(tasks=64, memory=MEMORY),
             )
         except HostError:

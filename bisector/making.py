@@ -59,9 +59,12 @@ def made(
         if bench.store is not None and isinstance(made, Kernel):
             bench.store.put(made, listing, clean=clean)
     if before is not None and not _same(before, made):
+        if bench.ahead is not None:
+            bench.ahead.close()
         trust.emptied(bench.workspace.objects)
+        # Or another workspace's objects have it, and the store has it from there.
+        trust.distrust(bench.workspace.objects.parent.parent.glob("*/objects"))
         if bench.store is not None:
-            # It may have come from there.
             bench.store.forget()
         if isinstance(before, Kernel) and before.source:
             raise Misinferred(f"{commit.short} does not make the kernel of {before.source[:12]}, as it seemed")

@@ -35,8 +35,8 @@ from bisector.settings import Settings
 # Below the state directory: the kernels of all its sessions.
 STORE = "kernels"
 FRAGMENTS = ("base.config", "arm64.config", "sigtrap.config")
-# Boots side by side, each of some 400 MB of memory.
-MOST_ABREAST = 8
+# Boots side by side, and the bytes of free memory that there must be for each.
+MOST_ABREAST, ABREAST = 8, 512 << 20
 # Processes that build ahead, for a step has two verdicts; and the cores for which there is one.
 MOST_AHEAD, CORES_AHEAD = 2, 4
 # The nonce of the initramfs that is kept for booting by hand; no boot of ours ever uses it.
@@ -136,7 +136,8 @@ def abreast(settings: Settings) -> int:
     Not under KVM: a guest whose clock is the host's could do another thing because of the others.
     """
     cores = min(settings.jobs, len(os.sched_getaffinity(0)), MOST_ABREAST)
-    return cores if settings.accel == "tcg" else 1
+    able = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // ABREAST
+    return max(1, min(cores, able)) if settings.accel == "tcg" else 1
 
 
 def probe_compiler(settings: Settings) -> list[str]:
@@ -238,10 +239,12 @@ def bench(
         kernels = Store(state / STORE, named(made.identity()), made.architecture.name) if settings.store else None
         made_ready = Bench(directory, place, made, vm, before_ends, program, warn, settings.on, kernels)
         made_ready.abreast = abreast(settings)
-        words = {"machine": vm.argv("", ""), "qemu": _version(vm.architecture.qemu), "probe": program.hex()}
-        made_ready.named = named(words)
+        if settings.accel == "tcg":
+            words = {"machine": vm.argv("", ""), "qemu": _version(vm.architecture.qemu), "probe": program.hex()}
+            made_ready.named = named(words)
         made_ready.sweep()
-        if settings.ahead and settings.store:
+        # Nor beside a guest whose clock is the host's.
+        if settings.ahead and settings.store and settings.accel == "tcg":
             made_ready.ahead = Ahead(settings, directory, state, commit.id)
         try:
             yield made_ready

@@ -7,73 +7,53 @@ whose time is up, goes on in the next one where it was, and what was reported is
 from __future__ import annotations
 
 import dataclasses
-import hashlib
-import os
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
-from bisector import api, changes, opening
-from bisector.branches import SHAPE, Beat, Passed, Reported, Tip
+from bisector import api, branches, changes, opening
+from bisector.branches import Beat, Passed, Reported, Tip
 from bisector.changes import Change, Interval
 from bisector.errors import Interrupted, UserError
 from bisector.events import Event, Tested, now
 from bisector.evidence import ends
-from bisector.host import disk, files, messages
+from bisector.host import disk, messages
 from bisector.host.repository import Repository
 from bisector.known import Session
 from bisector.model import Commit, Outcome, Purpose
 from bisector.report.sections import headline
 from bisector.settings import Settings
 
-BYTES = 64 << 20
 Emit = Callable[[Event], None]
 Warn = Callable[[str], None]
 
 
 def one_pass(
-    settings: Settings, branch: str, *, state: Path, until: float | None, fetch: str, emit: Emit, warn: Warn
+    settings: Settings,
+    branch: str,
+    *,
+    state: Path,
+    until: float | None,
+    fetch: str,
+    emit: Emit,
+    warn: Warn,
+    tell: Callable[[Passed], None],
 ) -> Passed:
     """Look at the branch once. Raises UserError, HostError, Interrupted; what was learned is kept.
 
     `until`: on the monotonic clock; a step that was begun is ended all the same. `fetch`: the remote that is fetched
-    before, "" for none.
+    before, "" for none. `tell`: told how the pass ended; what stands in it is not told again.
     """
     repository = Repository(Path(settings.repo))
     opening.make_private(state)
-    with _held(state, repository, branch) as (beat, path):
+    with branches.held(state, repository, branch, settings) as (beat, path):
         if fetch:
             messages.fetch(repository, fetch)
-        return _Pass(settings, repository, beat, path, state, until, emit, warn).walked(repository.commit(branch))
-
-
-@contextmanager
-def _held(state: Path, repository: Repository, branch: str) -> Iterator[tuple[Beat, Path]]:
-    """Hold what is known of a branch against a second pass."""
-    told = f"{repository.common_dir}\0{branch}"
-    path = state / "patrols" / f"{hashlib.sha256(os.fsencode(told)).hexdigest()[:16]}.json"
-    with disk.writing(path):
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        lock = path.with_suffix(".lock").open("a")
-    with lock:
-        if not disk.locked(lock, 0.5):
-            raise UserError(f"another pass over {branch} is at work", "wait for it, or end it")
-        yield _read(path, repository, branch), path
-
-
-def _read(path: Path, repository: Repository, branch: str) -> Beat:
-    if not path.exists():
-        return Beat(str(repository.path), branch)
-    try:
-        beat = Beat.decoded(files.read(path, BYTES))
-    except (OSError, ValueError) as error:
-        raise UserError(
-            f"{path} is not what a patrol wrote: {error}", "move it away: the branch is then new"
-        ) from error
-    if beat.shape != SHAPE:
-        raise UserError(f"{path} was written by another bisector", "move it away: the branch is then new")
-    return beat
+        walk = _Pass(settings, repository, beat, path, state, until, emit, warn)
+        passed = walk.walked(repository.commit(branch))
+        tell(passed)
+        walk.heard_of()
+        return passed
 
 
 class _Pass:
@@ -86,11 +66,10 @@ class _Pass:
         self.settings, self.repository, self.beat, self.path, self.state = settings, repository, beat, path, state
         self._until, self._emit, self._warn = until, emit, warn
         self._over = False
-        self._new: list[Reported] = []
-        self._unnamed: list[str] = []
 
     def walked(self, tip: Commit) -> Passed:
         beat = self.beat
+        self._forget_what_is_gone()
         if beat.goal is None and (told := self._looked(tip)) is not None:
             return told
         assert beat.goal is not None
@@ -104,7 +83,26 @@ class _Pass:
             return self._told(beat.goal.commit, "goes-on", f"{len(beat.left)} searches are left for the next pass")
         goal, beat.known, beat.goal = beat.goal, beat.goal, None
         self._save()
-        return self._told(goal.commit, "changed" if self._new or self._unnamed else "unchanged", "")
+        told = self._told(goal.commit, "unchanged", "")
+        return dataclasses.replace(told, state="changed") if told.changes or told.unnamed else told
+
+    def heard_of(self) -> None:
+        """Note that all that was found was told."""
+        self.beat.reported = [dataclasses.replace(one, told=True) for one in self.beat.reported]
+        self.beat.unnamed = []
+        self._save()
+
+    def _forget_what_is_gone(self) -> None:
+        """Begin anew where commits that are known, or are searched, are in the repository no more."""
+        beat = self.beat
+        wanted = [tip.commit for tip in (beat.known, beat.goal) if tip is not None]
+        wanted += [commit for one in beat.left for commit in (one.old, one.new)]
+        try:
+            for commit in wanted:
+                self.repository.commit(commit.id)
+        except UserError:
+            self._warn(f"{commit.short}, which was known, is in the repository no more: the branch is looked at anew")
+            beat.known, beat.goal, beat.left = None, None, []
 
     def _looked(self, tip: Commit) -> Passed | None:
         """Test the tip, and set the searches that it makes necessary; return how the pass ends, if there is none."""
@@ -113,6 +111,9 @@ class _Pass:
             return self._told(tip, "unchanged", "the tip is the same commit")
         [step] = api.test(self.settings, [tip.id], state=self.state, tell=lambda *_: None, warn=self._warn)
         self._emit(Tested(step=step, at=now()))
+        # Of a step without a session: its kernel is in the store, and what it said is kept below.
+        for log in step.logs[:1]:
+            disk.remove(Path(log).parents[1])
         boot = step.observation.reading("boot").outcome if step.observation is not None else None
         if step.observation is None or boot is None or boot.word != "OK":
             return self._told(tip, "untestable", step.because)
@@ -131,7 +132,8 @@ class _Pass:
         intervals = [
             Interval(old, tip, name, before.reading(name).outcome, after.reading(name).outcome) for name in differ
         ]
-        beat.goal, beat.left, beat.since = seen, intervals[::-1], opening.new_name()
+        # By the second: a name's last letters are drawn.
+        beat.goal, beat.left, beat.since = seen, intervals[::-1], opening.new_name()[:-4]
         self._save()
         return None
 
@@ -159,10 +161,8 @@ class _Pass:
             if (found := changes.change(made)) is not None:
                 self._report(found, made)
             else:
-                self._keep(one)
-                words = f"{one.scenario} from {one.before} to {one.after}: {session}"
-                beat.unnamed.append(words)
-                self._unnamed.append(words)
+                self._keep(one, made)
+                beat.unnamed.append(f"{one.scenario} from {one.before} to {one.after}: {session}")
         else:
             beat.left.pop()
         self._save()
@@ -173,7 +173,7 @@ class _Pass:
         )
         session, _ = api.start(
             asked, one.old.id, one.new.id, state=self.state, emit=self._heard, warn=self._warn,
-            also=lambda session: session.name > self.beat.since,
+            also=lambda session: session.name >= self.beat.since,
         )  # fmt: skip
         return headline(api.kept(session)), session
 
@@ -199,7 +199,6 @@ class _Pass:
                 if one.scenario not in [name for name, *_ in told.scenarios]:
                     more = (*told.scenarios, (one.scenario, str(one.before), str(one.after)))
                     beat.reported[at] = dataclasses.replace(told, scenarios=more)
-                    self._new = [beat.reported[at] if new.commit == told.commit else new for new in self._new]
                 return True
         return False
 
@@ -212,16 +211,18 @@ class _Pass:
                     told, scenarios=tuple(dict.fromkeys((*told.scenarios, scenario)))
                 )
                 return
-        made = Reported(found.commit, (scenario,), session.name, now(), found.others)
-        self.beat.reported.append(made)
-        self._new.append(made)
+        self.beat.reported.append(Reported(found.commit, (scenario,), session.name, now(), found.others))
 
-    def _keep(self, one: Interval) -> None:
-        """Go on from what was known of a scenario: the tip's one boot may have been by chance."""
+    def _keep(self, one: Interval, session: Session) -> None:
+        """Go on from what a session saw of the tip; if that is not steady, from what was known before.
+
+        The tip's one boot may have been by chance; and where the change is real, the next tip is compared with it.
+        """
         goal = self.beat.goal
         assert goal is not None
+        seen = _steady(session, Purpose.NEW_END, one.scenario) or one.before
         readings = tuple(
-            dataclasses.replace(reading, outcome=one.before) if reading.scenario == one.scenario else reading
+            dataclasses.replace(reading, outcome=seen) if reading.scenario == one.scenario else reading
             for reading in goal.shown.readings
         )
         self.beat.goal = Tip(goal.commit, dataclasses.replace(goal.shown, readings=readings))
@@ -230,7 +231,8 @@ class _Pass:
         disk.write(self.path, self.beat.encoded())
 
     def _told(self, tip: Commit, state: str, because: str) -> Passed:
-        return Passed(self.beat.branch, tip, state, because, tuple(self._new), tuple(self._unnamed))
+        new = tuple(one for one in self.beat.reported if not one.told)
+        return Passed(self.beat.branch, tip, state, because, new, tuple(self.beat.unnamed))
 
 
 def _steady(session: Session, edge: Purpose, scenario: str) -> Outcome | None:

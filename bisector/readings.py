@@ -31,7 +31,8 @@ class Readings:
         """Return the counts of every commit that tells something of the range, its lower bounds' among them."""
         seen = self.steps.tallies(self.question)
         for commit in self.others:
-            seen[commit] = Tally(0, sum(taken.observation is not None for taken in self.steps.of_kernel(commit)))
+            booted = [one for one in self.steps.of_kernel(commit) if one.observation is not None and not one.boot_of]
+            seen[commit] = Tally(0, len(booted))
         for commit in self.steps.marked():
             # A person's word stands in place of its boots.
             seen.pop(commit, None)

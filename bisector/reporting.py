@@ -7,7 +7,7 @@ from pathlib import Path
 
 from bisector import answers, events, journal, maintainers, opening, reproduce, transcripts
 from bisector.errors import BisectorError, UserError
-from bisector.host import disk, messages, sandbox
+from bisector.host import disk, messages
 from bisector.host.repository import Repository
 from bisector.kconfig import difference
 from bisector.known import Session
@@ -54,8 +54,7 @@ def mail(session: Session) -> bytes:
         )
     settings, named = session.started.settings, made.conclusion.culprit or made.conclusion.candidates[0].commit
     repository = Repository(Path(settings.repo))
-    walled = settings.sandbox == sandbox.IN_FORCE
-    people = maintainers.recipients(repository, named, session.started.new, walled=walled)
+    people = maintainers.recipients(repository, named, session.started.new)
     return letter.mail(made, people)
 
 

@@ -177,7 +177,8 @@ class GitSearch:
         chosen = commit if following in (None, commit_id) else self.repository.read(following)
         if self.bench.ahead is not None:
             after = (halves.following(marks | {chosen.id: told}, paid + 1) for told in (Verdict.NEW, Verdict.OLD))
-            self.bench.foresee(*(Order(one) for one in after if one is not None and one not in halves.there))
+            orders = [Order(one) for one in after if one is not None and one not in halves.there]
+            self.bench.foresee(*orders, now=chosen.id)
         if chosen == commit or (verdict := self._inherits(chosen)) is None:
             left = sum(self._differing is None or one in self._differing for one in still)
             verdict = self.steps.take(chosen, Purpose.SEARCH, question, left).verdict

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -56,7 +56,7 @@ def take(
         taken = replace(shared, boot_of=said.of)
     else:
         tell("booting", 0)
-        transcript = _heard(bench, made, console, bench.warn)
+        transcript = _heard(bench, made, console)
         taken = _stepped(bench, commit, purpose, question, made, console, transcript)
         bench.hear(taken, transcript)
     spent = replace(taken.seconds, checkout=checked_out, build=built, total=time.monotonic() - started)
@@ -68,15 +68,22 @@ def together(
 ) -> Iterator[Step]:
     """Boot a commit whose kernel is at hand so many times more, side by side; yield the steps in order.
 
-    Raises HostError for the first of them in which our machine failed.
+    Raises HostError if our machine failed, after it was tried one by one as well.
     """
     made, _, _ = _made(bench, commit, purpose, tell, clean=False)
     assert isinstance(made, Kernel)  # it was booted before
     tell("booting", 0)
     consoles = bench.consoles(commit, times)
-    calls = [functools.partial(_heard, bench, made, console) for console in consoles]
-    longest = retrying.ATTEMPTS * 2 * (bench.limits.host + BESIDE)
-    for console, transcript in zip(consoles, abreast.each(calls, bench.warn, longest), strict=True):
+    calls = [functools.partial(_booted, bench, made, console) for console in consoles]
+    # Twice: a boot that says nothing is made once more with an early console.
+    beside: Iterator[Transcript] | None = abreast.each(calls, 2 * (bench.limits.host + BESIDE))
+    for console in consoles:
+        try:
+            transcript = next(beside) if beside is not None else _heard(bench, made, console)
+        except HostError as error:
+            # One try each: the others too may have been too much for this machine.
+            bench.warn(f"boots side by side failed, going on one by one: {error.message}")
+            beside, transcript = None, _heard(bench, made, console)
         taken = _stepped(bench, commit, purpose, question, made, console, transcript)
         bench.hear(taken, transcript)
         yield taken
@@ -122,10 +129,10 @@ def _stepped(
     )
 
 
-def _heard(bench: Bench, kernel: Kernel, log: Path, warn: Callable[[str], None]) -> Transcript:
+def _heard(bench: Bench, kernel: Kernel, log: Path) -> Transcript:
     """Boot, and again where our machine fails. Of a QEMU that ends at each try a person may say what it means."""
     try:
-        return retrying.calling(warn, lambda: _booted(bench, kernel, log))
+        return retrying.calling(bench.warn, lambda: _booted(bench, kernel, log))
     except boot.Gone as gone:
         if verdict.QEMU_GONE not in bench.table:
             raise

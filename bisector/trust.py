@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -92,6 +92,13 @@ def set_back(tree: Path) -> None:
             for path in (os.path.join(place, name) for name in (*names, *directories)):
                 if os.lstat(path).st_mtime > time.time():
                     os.utime(path, follow_symlinks=False)
+
+
+def distrust(several: Iterable[Path]) -> None:
+    """Leave a mark in object directories that others may hold: whoever builds there next begins from nothing."""
+    for objects in several:
+        with disk.writing(objects), suppress(FileNotFoundError):
+            (objects / MARK).touch()
 
 
 def emptied(objects: Path) -> None:

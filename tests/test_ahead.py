@@ -4,11 +4,15 @@ import json
 import os
 import signal
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from tests import leftovers
+from bisector import ahead
+from bisector.ahead import Order
+from bisector.events import encode
+from tests import leftovers, samples
 from tests.conftest import ONCE, Bisector, Ran
 from tests.minitree import MiniTree
 from tests.test_session import stopped, until
@@ -90,3 +94,48 @@ def test_a_plan_counts_the_worktrees_of_those_that_build_ahead(tree: MiniTree, b
     words = ("plan", "--json", "--repo", tree.path, "--old", tree.base, "--new", ids[-1])
     alone, beside = (json.loads(bisector(*words, "--ahead", number).out)["plan"]["needs"] for number in ("0", "2"))
     assert beside == 3 * alone > 0
+
+
+class Slow:
+    """A forerunner's process that is at its work until it is told otherwise."""
+
+    def __init__(self) -> None:
+        self.orders: list[bytes] = []
+        self.ready = False
+        self.ended = False
+
+    def say(self, line: bytes) -> None:
+        self.orders.append(line)
+        self.ready = False
+
+    def heard(self, seconds: float) -> bytes | None:
+        del seconds
+        return b"done" if self.ready else b""
+
+    def end(self) -> None:
+        self.ended = True
+
+
+def test_what_is_wanted_now_comes_to_its_end_and_what_is_useless_does_not(tmp_path: Path) -> None:
+    begun: list[Slow] = []
+
+    def begin(_: Path) -> Slow:
+        begun.append(Slow())
+        return begun[-1]
+
+    one, other, third = Order("a" * 40), Order("b" * 40), Order("c" * 40)
+    runners = ahead.Ahead(replace(samples.settings(), ahead=2), tmp_path, tmp_path, "d" * 40, begin)
+    runners.want([one, other])
+    assert [order for runner in begun for order in runner.orders[1:]] == [encode(one), encode(other)]
+    # The verdict is in: the first is built next, the second is useless, and others may be needed after it.
+    runners.want([third], now=one.commit)
+    assert [runner.ended for runner in begun] == [False, True, False]
+    assert begun[2].orders[1:] == [encode(third)]
+    begun[0].ready = True
+    assert runners.awaited(one.commit, clean=False)
+    assert not runners.awaited("e" * 40, clean=False)
+    # One that does not come to its end in as long as it took is ended.
+    assert not runners.awaited(third.commit, clean=False)
+    assert begun[2].ended
+    runners.close()
+    assert all(runner.ended for runner in begun)

@@ -1,11 +1,13 @@
 """Is each job of a queue run, whatever becomes of the others?"""
 
+import signal
 from pathlib import Path
 
 import pytest
 
 from tests.conftest import Bisector, Ran
 from tests.minitree import MiniTree
+from tests.test_session import until
 
 DEFAULTS = 'end-boots = 1\nconfirm-boots = 1\nconfidence = 0.5\nscenario = "exec-sigtrap"\n'
 
@@ -35,6 +37,31 @@ def test_every_job_is_run_and_what_fails_of_one_does_not_stop_the_next(
     people = bisector("start", "--from", tmp_path / "jobs.toml", "--new=" + ids[-1], "--old=" + ids[0])
     assert people.code in (2, 11)
     assert "exit code" in people.out
+
+
+def test_a_queue_that_was_stopped_takes_the_answers_that_there_are(
+    tree: MiniTree, bisector: Bisector, tmp_path: Path
+) -> None:
+    ids = tree.story(12, flip_at=3)
+    text = f'repo = "{tree.path}"\nevery-change = false\n{DEFAULTS}'
+    text += "".join(f'[[job]]\nold = "{tree.base}"\nnew = "{new}"\n' for new in (ids[-1], ids[-2]))
+    (tmp_path / "jobs.toml").write_text(text)
+    running = bisector.spawn("start", "--json", "--from", tmp_path / "jobs.toml")
+    until(running, lambda line: line.get("event") == "conclusion")
+    until(running, lambda line: line.get("event") == "step")
+    running.send_signal(signal.SIGTERM)
+    running.communicate(timeout=60)
+    assert len(bisector.sessions) == 2
+    ran = queued(bisector, tmp_path, text)
+    assert ran.code == 0
+    assert len(bisector.sessions) == 2
+    assert [line["conclusion"]["culprit"]["id"] for line in ran.lines if line.get("event") == "conclusion"] == [
+        ids[3]
+    ] * 2
+    assert not list(bisector.state.glob("sessions/*/queued-*"))
+    # And what came to its end is begun anew by the same line.
+    queued(bisector, tmp_path, text)
+    assert len(bisector.sessions) == 4
 
 
 @pytest.mark.parametrize(

@@ -116,11 +116,25 @@ def test_a_boot_that_reads_otherwise_ends_the_sharing(tmp_path: Path) -> None:
     assert boots.kept(tmp_path, "another machine") is None
 
 
-def test_only_a_boot_that_its_guest_ended_is_kept(tmp_path: Path) -> None:
-    boots.keep(tmp_path, "m", "s/c", replace(SAID, ending=Ending.SILENT), shown("HUNG"))
-    boots.keep(tmp_path, "m", "s/c", replace(SAID, spans=None), shown("HUNG"))
-    boots.keep(tmp_path, "m", "s/c", replace(SAID, text="x" * boots.BYTES), shown("OK"))
-    assert list(tmp_path.iterdir()) == []
+@pytest.mark.parametrize(
+    "given_up",
+    [replace(SAID, ending=Ending.SILENT), replace(SAID, spans=None), replace(SAID, text="x" * (boots.TEXT + 1))],
+)
+def test_one_that_was_given_up_is_not_shared_and_tells_that_an_image_is_not_steady(
+    tmp_path: Path, given_up: Transcript
+) -> None:
+    boots.keep(tmp_path, "m", "s/c", given_up, shown("HUNG"))
+    said = boots.kept(tmp_path, "m")
+    assert said is not None
+    assert (said.text, said.unsteady, said.fits(LIMITS)) == ("", False, False)
+    boots.keep(tmp_path, "m", "s/c", SAID, shown("OK"))
+    assert (said := boots.kept(tmp_path, "m")) is not None
+    assert said.unsteady
+    # And the other way round.
+    boots.keep(tmp_path, "n", "s/c", SAID, shown("OK"))
+    boots.keep(tmp_path, "n", "s/c", given_up, shown("HUNG"))
+    assert (said := boots.kept(tmp_path, "n")) is not None
+    assert said.unsteady
 
 
 def test_under_narrower_limits_it_is_booted(tmp_path: Path) -> None:
@@ -130,6 +144,7 @@ def test_under_narrower_limits_it_is_booted(tmp_path: Path) -> None:
     assert said.fits(LIMITS)
     assert not said.fits(replace(LIMITS, total=1.5))
     assert not said.fits(replace(LIMITS, output=6))
+    assert said.spans is not None
     assert not replace(said, spans=replace(said.spans, boot=None)).fits(LIMITS)
 
 

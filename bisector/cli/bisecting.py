@@ -14,7 +14,7 @@ import click
 from bisector import answers, api, changes, events, sessions
 from bisector.cli.options import building, common, outcome, settings, state_directory, told
 from bisector.cli.printing import CODES, Printer
-from bisector.cli.queueing import FROM, Queueing
+from bisector.cli.queueing import FROM, MARK, MARKED, Queueing
 from bisector.display import table
 from bisector.endings import Conclusion
 from bisector.host import disk
@@ -84,8 +84,15 @@ def start(
         asked[key] = outcome(asked[key], asked["scenario"], f"--{key.replace('_', '-')}")
     chosen = settings(options, **asked)
     home, printing = state_directory(state), functools.partial(Printer, as_json, on_event)
+    queue = click.get_current_context().meta
     if not (inverse or every_change):
-        *_, code = _bisected(chosen, old, new, printing, home, new_session=new_session)
+        # A queue's own line, after a stop in a later job, takes the answers that there are.
+        mark = queue.get(MARK, "")
+        session, _, code = _bisected(
+            chosen, old, new, printing, home, new_session=new_session,
+            also=lambda one: bool(mark) and (one.directory / mark).exists(), keeping=(mark,) if mark else (),
+        )  # fmt: skip
+        queue.setdefault(MARKED, []).append(session.directory)
         return code
     # The same line again, after a stop in any of the searches that follow, takes the answers that there are.
     session, conclusion, code = _bisected(

@@ -63,6 +63,14 @@ def patrol_command(
     began, place = time.monotonic(), state_directory(state)
     asked = {"confidence": confidence, "end_boots": end_boots, "confirm_boots": confirm_boots or 0}
     printer = Printer(as_json, on_event)
+
+    def tell(passed: Passed) -> None:
+        printer.close()
+        if as_json:
+            printer.value(answers.Patrolled(passed=passed))
+        else:
+            _say(passed, printer, home(place))
+
     try:
         passed = patrol.one_pass(
             settings(options, **asked),
@@ -72,16 +80,13 @@ def patrol_command(
             fetch=fetch,
             emit=printer.emit,
             warn=printer.warn,
+            tell=tell,
         )
     finally:
         printer.close()
     if gib is not None:
         _shrink(place / opening.STORE, gib)
-    if as_json:
-        printer.value(answers.Patrolled(passed=passed))
-    else:
-        _say(passed, printer, home(place))
-    return _CODES[passed.state]
+    return CHANGED if passed.changes or passed.unnamed else _CODES[passed.state]
 
 
 def _shrink(kernels: Path, gib: float) -> None:

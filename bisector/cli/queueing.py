@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import sys
 import tomllib
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +14,12 @@ import click
 from bisector import answers
 from bisector.cli.printing import HOST, USER, Printer, complain
 from bisector.display import table
-from bisector.errors import BisectorError, UserError
-from bisector.host import files
+from bisector.errors import BisectorError, HostError, UserError
+from bisector.host import disk, files
 
 FROM = "--from"
+# In the context, for its jobs: their words, the mark of this queue, and the directories of the sessions that have it.
+JOBS, MARK, MARKED = "bisector.jobs", "bisector.mark", "bisector.marked"
 
 
 class Queueing(click.Command):
@@ -27,17 +31,22 @@ class Queueing(click.Command):
         if path is None:
             return super().parse_args(context, args)
         context.find_root().obj = "--json" in words
-        context.meta["jobs"] = [[*job, *words] for job in jobs(Path(path))]
+        switches = {name for one in self.params for name in one.secondary_opts}
+        context.meta[JOBS] = [[*job, *words] for job in jobs(Path(path), switches)]
+        # By it the same line knows, after a stop, which sessions it has brought to an end.
+        context.meta[MARK] = f"queued-{hashlib.sha256(repr(context.meta[JOBS]).encode()).hexdigest()[:16]}"
         return []
 
     def invoke(self, context: click.Context) -> int:
         """Run the command, or every job; return the highest of their exit codes."""
-        if "jobs" not in context.meta:
+        if JOBS not in context.meta:
             return int(super().invoke(context) or 0)
         told = []
-        for number, words in enumerate(context.meta["jobs"], 1):
+        for number, words in enumerate(context.meta.pop(JOBS), 1):
             code, why = self._done(words, context)
             told.append(answers.Job(number, code, why))
+        for directory in context.meta.get(MARKED, ()):
+            disk.remove(directory / context.meta[MARK])
         as_json = bool(context.find_root().obj)
         if as_json:
             Printer(as_json).value(answers.Queue(jobs=tuple(told)))
@@ -57,6 +66,10 @@ class Queueing(click.Command):
         except BisectorError as error:
             complain(error.message, error.hint)
             return USER if isinstance(error, UserError) else HOST, error.message
+        except OSError as error:
+            failed = HostError.of(error)
+            complain(failed.message, failed.hint)
+            return HOST, failed.message
 
 
 def _taken(args: list[str]) -> tuple[str | None, list[str]]:
@@ -70,8 +83,11 @@ def _taken(args: list[str]) -> tuple[str | None, list[str]]:
     return None, args
 
 
-def jobs(path: Path) -> list[list[str]]:
-    """Return each job's words: the file's own options, and over them those of its `[[job]]`. Raises UserError."""
+def jobs(path: Path, switches: Collection[str] = ()) -> list[list[str]]:
+    """Return each job's words: the file's own options, and over them those of its `[[job]]`. Raises UserError.
+
+    `switches`: those that switch something off.
+    """
     try:
         said = tomllib.loads(files.read(path).decode("utf-8-sig"))
     except OSError as error:
@@ -83,17 +99,20 @@ def jobs(path: Path) -> list[list[str]]:
     found = said.pop("job", None)
     if not isinstance(found, list) or not found or not all(isinstance(one, dict) for one in found):
         raise UserError(f"{path} has no [[job]]", "each job begins with a line [[job]], and has old and new below it")
-    return [[word for key, value in (said | one).items() for word in _words(path, key, value)] for one in found]
+    return [
+        [word for key, value in (said | one).items() for word in _words(path, key, value, switches)] for one in found
+    ]
 
 
-def _words(path: Path, key: str, value: Any) -> list[str]:
+def _words(path: Path, key: str, value: Any, switches: Collection[str]) -> list[str]:
     """Return an option as the command line has it."""
     match value:
         case bool():
-            return [f"--{key}" if value else f"--no-{key}"]
+            # Where there is no word for no, nothing says so.
+            return [f"--{key}"] if value else [f"--no-{key}"] if f"--no-{key}" in switches else []
         case str() | int() | float():
             # Together: a value may begin with a dash.
             return [f"--{key}={value}"]
         case list():
-            return [word for one in value for word in _words(path, key, one)]
+            return [word for one in value for word in _words(path, key, one, switches)]
     raise UserError(f"{path}: {key} is no text, number, switch or list of them", f'write {key} = "text"')

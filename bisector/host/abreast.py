@@ -22,14 +22,12 @@ from bisector.errors import HostError, Interrupted
 from bisector.host import keeper, process, stopping
 
 T = TypeVar("T")
-Warn = Callable[[str], None]
-# What a call is told to say what a person should know, and what it answers with.
-Call = Callable[[Warn], T]
+Call = Callable[[], T]
 
 _FORKING = multiprocessing.get_context("fork")
 
 
-def each(calls: Sequence[Call[T]], warn: Warn, seconds: float) -> Iterator[T]:
+def each(calls: Sequence[Call[T]], seconds: float) -> Iterator[T]:
     """Run the calls all at once, each in a process of its own; yield what they return, in their order.
 
     What is returned is pickled. Raises HostError for the first in this order that failed, or that did not end in so
@@ -39,12 +37,12 @@ def each(calls: Sequence[Call[T]], warn: Warn, seconds: float) -> Iterator[T]:
     begun: list[tuple[BaseProcess, Connection]] = []
     try:
         for call in calls:
-            with stopping.deferred(), process.starting():
+            with stopping.deferred(), stopping.blocked(), process.starting():
                 begun.append(_begun(call))
         for _, reading in begun:
             if not wait([reading], max(0.0, deadline - time.monotonic())):
-                raise HostError(f"a process of ours did not end in {seconds:.0f} s", transient=True)
-            yield _answer(reading, warn)
+                raise HostError(f"a process of ours did not end in {seconds:.0f} s", "resume begins it again")
+            yield _answer(reading)
     finally:
         _end(begun)
 
@@ -71,27 +69,26 @@ def _run(call: Call[T], answer: Connection, ours: int) -> None:
         os._exit(0)
 
 
-def _said(call: Call[T]) -> tuple[list[str], T | None, tuple[str, str] | str | None]:
-    """Return what it warned of, what it returned, and what it raised."""
-    warned: list[str] = []
+def _said(call: Call[T]) -> tuple[T | None, tuple[str, str] | str | None]:
+    """Return what it returned, and what it raised."""
     try:
-        return warned, call(warned.append), None
+        return call(), None
     except HostError as error:
-        return warned, None, (error.message, error.hint)
+        # As words: what is derived from it need not be such that it can be pickled.
+        return None, (error.message, error.hint)
     except OSError as error:
         failed = HostError.of(error)
-        return warned, None, (failed.message, failed.hint)
+        return None, (failed.message, failed.hint)
     except Exception:
-        return warned, None, traceback.format_exc()
+        return None, traceback.format_exc()
 
 
-def _answer(reading: Connection, warn: Warn) -> Any:
+def _answer(reading: Connection) -> Any:
     try:
-        warned, made, failed = reading.recv()
+        made, failed = reading.recv()
     except EOFError:
-        raise HostError("a process of ours ended without an answer", transient=True) from None
-    for words in warned:
-        warn(words)
+        hint = "what ended it (too little memory?) may stand in the system's log; then resume"
+        raise HostError("a process of ours ended without an answer", hint) from None
     if isinstance(failed, str):
         raise RuntimeError(failed)
     if failed is not None:

@@ -24,7 +24,8 @@ class Aside:
     """
 
     def __init__(self, module: str, log: Path) -> None:
-        words = [*_IDLE, sys.executable, "-m", module]
+        # -P: what lies in the current directory, a stranger's tree, is no module of ours.
+        words = [*_IDLE, sys.executable, "-P", "-m", module]
         with process.logging(log):
             log.parent.mkdir(parents=True, exist_ok=True)
             with log.open("ab") as sink:

@@ -9,8 +9,9 @@ from contextlib import suppress
 from bisector.errors import HostError
 from bisector.host import process, stopping
 
-# Seconds that a command has for an event: a session waits for it. And failures in a row after which it is not called.
-SECONDS, PATIENCE = 10.0, 3
+# Seconds that a command has for an event: a session waits for it; and where we were asked to stop. Failures in a row
+# after which it is not called.
+SECONDS, HURRIED, PATIENCE = 10.0, 0.3, 3
 
 
 class Listener:
@@ -24,14 +25,15 @@ class Listener:
         """Run the command with this line. Never fails."""
         if self._failed >= PATIENCE:
             return
-        if why := self._told(line):
+        # Whoever stops us waits for no command: what it may have is what the ending leaves.
+        if why := self._told(line, HURRIED if stopping.asked() else self._seconds):
             self._failed += 1
             ends = " and is not called any more" if self._failed >= PATIENCE else ""
             self._warn(f"--on-event: the command {why}{ends}")
         else:
             self._failed = 0
 
-    def _told(self, line: bytes) -> str:
+    def _told(self, line: bytes, seconds: float) -> str:
         try:
             with process.starting():
                 child = subprocess.Popen(
@@ -46,10 +48,10 @@ class Listener:
         try:
             # One that does not read its input has done its work as well.
             with suppress(BrokenPipeError):
-                child.communicate(line + b"\n", self._seconds)
-            code = child.wait(self._seconds)
+                child.communicate(line + b"\n", seconds)
+            code = child.wait(seconds)
         except subprocess.TimeoutExpired:
-            return f"did not end in {self._seconds:.0f} s, and was ended"
+            return f"did not end in {seconds:.0f} s, and was ended"
         finally:
             with stopping.deferred():
                 # Also what it left in the background.

@@ -72,6 +72,8 @@ def fetch(repository: Repository, remote: str) -> None:
 
 def same_patch(repository: Repository, commit: Commit, olds: Sequence[str], new: str) -> str | None:
     """Return the commit in `new`'s history and in none of the `olds`' that makes the same change, None for none."""
+    if len(commit.parents) != 1:
+        return None
     place = str(repository.path)
     wanted = _patches(place, ["-1", commit.id])
     if not wanted:

@@ -69,17 +69,33 @@ def listen() -> None:
             signal.signal(wanted, _asked)
 
 
+@contextmanager
+def blocked() -> Iterator[None]:
+    """Let no signal reach whoever is forked meanwhile, before it has called `forked`."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def forked() -> None:
     """Be a process that whoever took the signals has forked: it alone is told what a terminal says.
 
     It ends us with SIGTERM, which raises Interrupted here too, and its net must not hear of that.
     """
     signal.set_wakeup_fd(-1)
-    # Whoever forks us defers meanwhile.
+    # Whoever forks us defers meanwhile, and blocks.
     _stop.deferring = _stop.late = 0
     for number in (signal.SIGINT, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, _asked)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
+
+
+def asked() -> bool:
+    """Tell whether we were asked to stop."""
+    return _stop.until is not None
 
 
 @contextmanager

@@ -7,9 +7,12 @@ line for the tracker of regressions), Documentation/process/submitting-patches.r
 from __future__ import annotations
 
 import re
+import shlex
 import textwrap
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
+from email.errors import MessageError
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import SMTP
@@ -26,8 +29,6 @@ REGRESSIONS = "regressions@lists.linux.dev"
 # As git's own mailboxes begin: a date that is none.
 _FROM = "From {} Mon Sep 17 00:00:00 2001"
 _ADDRESS = re.compile(r"(?:(?P<name>[^<>]*)\s)?<?(?P<at>[\w.!#$%&'*+/=?^`{|}~-]+@[\w.-]+)>?", re.ASCII)
-# A path's directories, before its last name.
-_ELSEWHERE = re.compile(r"(?<=\s)/(?:[^\s/]+/)+")
 _POLICY = SMTP.clone(linesep="\n", cte_type="8bit", mangle_from_=True, utf8=False, max_line_length=76)
 
 
@@ -70,7 +71,9 @@ def addresses(people: Iterable[str]) -> list[Address]:
     for said in people:
         if match := _ADDRESS.fullmatch(harmless.line(said).strip()):
             name = (match["name"] or "").strip().strip('"').strip()
-            found.setdefault(match["at"].lower(), Address(display_name=name, addr_spec=match["at"]))
+            # What looks like one and is none: a dot too many, for one.
+            with suppress(ValueError, MessageError):
+                found.setdefault(match["at"].lower(), Address(display_name=name, addr_spec=match["at"]))
     return list(found.values())
 
 
@@ -183,7 +186,8 @@ def _repeat(report: Report, asked: Question) -> str:
     commands = [f"bisector start --repo LINUX {ends} --scenario {asked.scenario}"]
     commands += [f"bisector test --repo LINUX {' '.join(side.commit.short for side in sides)}"] if sides else []
     boots = [line for line in report.reproduce if not line.startswith("#") and " -kernel " in line]
-    commands += [_ELSEWHERE.sub("", line) for line in boots[:1]]
+    for line in boots[:1]:
+        commands += [shlex.join(word.rpartition("/")[2] if word[:1] == "/" else word for word in shlex.split(line))]
     return "\n".join(["To repeat it:", "", *(f"  {line}" for command in commands for line in _folded(command))])
 
 

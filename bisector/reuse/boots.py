@@ -17,13 +17,13 @@ import msgspec
 from bisector.host import disk, files
 from bisector.model import Ending, Heard, Limits, Observation, Spans, Transcript
 
-# Of a console's text, in JSON: what is longer is booted again.
-BYTES = 4 << 20
+# Characters of a console that are kept: what is longer is booted again. Bytes of the file, as JSON may write it.
+TEXT, BYTES = 1 << 20, 8 << 20
 
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """A boot that its guest ended itself. `of`: the session and the commit whose it was. `reads`: its outcomes.
+    """A boot. `of`: the session and the commit whose it was. `reads`: its outcomes. `spans`: None if it was given up.
 
     `unsteady`: another boot of the image read otherwise.
     """
@@ -32,12 +32,14 @@ class Said:
     nonce: str
     text: str
     digest: str
-    spans: Spans
+    spans: Spans | None
     reads: Mapping[str, str]
     unsteady: bool = False
 
     def fits(self, limits: Limits) -> bool:
         """Tell whether no boot with these limits would have given it up."""
+        if self.spans is None:
+            return False
         needed, given = astuple(self.spans), astuple(limits)
         return all(need is not None and need <= most for need, most in zip(needed, given, strict=False))
 
@@ -63,19 +65,20 @@ def kept(entry: Path, machine: str) -> Said | None:
 def keep(entry: Path, machine: str, of: str, transcript: Transcript, shown: Observation) -> None:
     """Keep a boot of the kernel in `entry`, or note that it reads otherwise than the one that is kept.
 
-    Raises HostError. One that was given up, or whose console is of no measure, is not kept.
+    Raises HostError. Of one that was given up, or whose console is of no measure, only what it read is kept: no other
+    boot is spared for it, and one that reads otherwise tells that this image is not steady.
     """
-    if transcript.spans is None or transcript.ending is not Ending.POWERED_OFF:
-        return
     reads = {one.scenario: str(one.outcome) for one in shown.readings}
     if (before := kept(entry, machine)) is not None:
         if before.reads != reads and not before.unsteady:
             disk.write(_path(entry, machine), msgspec.json.encode(replace(before, unsteady=True)))
         return
-    digest = hashlib.sha256(transcript.text.encode()).hexdigest()
-    encoded = msgspec.json.encode(Said(of, transcript.nonce, transcript.text, digest, transcript.spans, reads))
-    if len(encoded) <= BYTES:
-        disk.write(_path(entry, machine), encoded)
+    ended = transcript.spans is not None and transcript.ending is Ending.POWERED_OFF
+    whole = ended and len(transcript.text) <= TEXT
+    text, spans = (transcript.text, transcript.spans) if whole else ("", None)
+    digest = hashlib.sha256(text.encode()).hexdigest()
+    said = Said(of, transcript.nonce, text, digest, spans, reads)
+    disk.write(_path(entry, machine), msgspec.json.encode(said))
 
 
 def _path(entry: Path, machine: str) -> Path:

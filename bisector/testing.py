@@ -1,0 +1,49 @@
+"""What does a commit do? Revisions built, booted and probed once each, without a session."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+from bisector import given, opening, step
+from bisector.bench import Bench
+from bisector.errors import HostError
+from bisector.host import stopping
+from bisector.host.repository import Repository
+from bisector.model import Commit, Purpose, Step
+from bisector.settings import Settings
+
+Warn = Callable[[str], None]
+
+
+def test(
+    settings: Settings,
+    revisions: Sequence[str],
+    *,
+    state: Path | None = None,
+    tell: Callable[[Commit, str, int], None] = lambda *_: None,
+    warn: Warn = lambda _: None,
+) -> Iterator[Step]:
+    """Build, boot and probe each revision once, without a session; yield each step when it is taken.
+
+    `tell`: told which commit is in which phase, and the objects compiled so far.
+    """
+    state = state or given.state()
+    repository = Repository(Path(settings.repo))
+    commits = [repository.commit(revision) for revision in revisions]
+    opening.machine(settings)
+    opening.require_plain(state)
+    opening.make_private(state)
+    opening.versions(settings)
+    stopping.go_on_with("what was found stands above; run it again for the rest")
+    directory = state / "tests" / opening.new_name()
+    try:
+        with opening.bench(settings, directory, state, commits[0], warn) as bench:
+            for commit in commits:
+                yield _tested(bench, commit, tell)
+    except OSError as error:
+        raise HostError.of(error) from error
+
+
+def _tested(bench: Bench, commit: Commit, tell: Callable[[Commit, str, int], None]) -> Step:
+    return step.take(bench, commit, Purpose.TEST, None, lambda phase, made: tell(commit, phase, made))
