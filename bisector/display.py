@@ -111,7 +111,16 @@ class Display:
     def say(self, words: str, colour: str = "") -> None:
         """Print one line that stays, with the time."""
         clock = time.strftime("%H:%M:%S")
-        self._console.print(Text(f"{clock}  ") + Text(harmless.line(words), style=colour))
+        said = Text(harmless.line(words), style=colour)
+        if self._bar is None:
+            self._console.print(Text(f"{clock}  ") + said)
+            return
+        # A terminal would break lines in the middle of words, and begin the rest of them at its edge.
+        row = Table.grid(padding=(0, 2, 0, 0), pad_edge=False)
+        row.add_column(no_wrap=True)
+        row.add_column(overflow="fold")
+        row.add_row(clock, said)
+        self._console.print(row, soft_wrap=False)
 
     def _step(self, step: Step) -> None:
         verdict = step.verdict.value if step.verdict else "tested"
