@@ -15,6 +15,11 @@ def _parts(name: str) -> tuple[str, str, str]:
     return f"{before}{begin}", inside, f"{END}{after}"
 
 
+def has(name: str) -> bool:
+    """Tell whether there is a place for the figures of `scripts/NAME`."""
+    return f"<!-- made by scripts/{name} -->" in README.read_text()
+
+
 def written(name: str) -> str:
     """Return what stands there now."""
     return _parts(name)[1].strip("\n")

@@ -28,7 +28,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=None, help="repeat the histories of an earlier run")
     parser.add_argument("--longest", action="store_true", help=f"measure growth to {growth.LONGEST:,} commits")
     parser.add_argument("--plot", type=Path, default=None, help="draw the growth, as PNG or SVG")
-    parser.add_argument("--write", action="store_true", help="put the tables into README.md")
+    parser.add_argument("--write", action="store_true", help="put the tables that have a place there into README.md")
     asked = parser.parse_args()
     seed = asked.seed if asked.seed is not None else secrets.randbelow(1_000_000)
     sizes = (*growth.SIZES, *([growth.LONGEST] if asked.longest else []))
@@ -50,7 +50,7 @@ def main() -> None:
         words += " --longest" if asked.longest and name == "growth" else ""
         lines = ["| what | bisector | bare programs | beside them |", "|---|---|---|---|", *tables[name](), ""]
         lines.append(f"`{words}`, on {os.cpu_count()} CPUs, {qemu}.")
-        if asked.write:
+        if asked.write and readme.has(f"bench --only {name}"):
             readme.put(f"bench --only {name}", "\n".join(lines))
         print("\n".join([*lines, ""]), flush=True)
 
