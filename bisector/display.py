@@ -125,9 +125,13 @@ class Display:
     def _step(self, step: Step) -> None:
         verdict = step.verdict.value if step.verdict else "tested"
         spent = step.seconds
-        booted = f"not booted: {step.boot_of} was, of this image" if step.boot_of else ""
-        times = f"build {spent.build:.1f} s, {booted or f'boot and probe {spent.boot + spent.probe:.1f} s'}"
-        words = f"{step.purpose.value:<10} {step.commit.short} {verdict:<10} {step.because} [{times}]"
+        booted = spent.boot + spent.probe
+        told = [f"build {spent.build:.1f} s"] if spent.build else []
+        told += [f"not booted: {step.boot_of} was, of this image"] if step.boot_of else []
+        # Most steps are a boot and nothing else, and shall fit into eighty columns.
+        told += [f"boot {booted:.1f} s" if told else f"{booted:.1f} s"] if booted else []
+        times = f" [{', '.join(told)}]" if told else ""
+        words = f"{step.purpose.value:<10} {step.commit.short} {verdict:<10} {step.because}{times}"
         self.say(words, _COLOURS.get(verdict, ""))
 
     def _progress(self, event: Progress) -> None:
