@@ -88,7 +88,8 @@ def forked() -> None:
     # Whoever forks us defers meanwhile, and blocks.
     _stop.deferring = _stop.late = 0
     for number in (signal.SIGINT, signal.SIGHUP):
-        signal.signal(number, signal.SIG_IGN)
+        # Not SIG_IGN: programs that are started would go on ignoring it.
+        signal.signal(number, lambda *_: None)
     signal.signal(signal.SIGTERM, _asked)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
 
