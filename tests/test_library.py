@@ -1,6 +1,7 @@
 """Can a program use what the command line uses, by its published names and with its types?"""
 
 import ast
+import inspect
 import re
 import subprocess
 import sys
@@ -98,3 +99,22 @@ def test_the_command_line_uses_nothing_else_to_work_at_sessions() -> None:
     }
     assert calls <= set(api.__all__)
     assert calls >= {"start", "resume", "test", "report"}
+
+
+def examples() -> list[str]:
+    """The README's Python, and the package's own."""
+    readme = (PACKAGE.parent / "README.md").read_text()
+    found = re.findall(r"^```python\n(.*?)^```", readme, re.DOTALL | re.MULTILINE)
+    told = "\n".join(line[4:] for line in (bisector.__doc__ or "").splitlines() if line.startswith("    "))
+    return [*found, told]
+
+
+@pytest.mark.parametrize("example", examples(), ids=["README", "package"])
+def test_an_example_calls_what_there_is_as_it_can_be_called(example: str) -> None:
+    calls = [node for node in ast.walk(ast.parse(example)) if isinstance(node, ast.Call)]
+    ours = [call for call in calls if isinstance(call.func, ast.Attribute) and isinstance(call.func.value, ast.Name)]
+    assert len(ours) >= 3
+    for call in ours:
+        assert isinstance(call.func, ast.Attribute)
+        keywords = {word.arg: None for word in call.keywords if word.arg}
+        inspect.signature(getattr(bisector, call.func.attr)).bind(*call.args, **keywords)
