@@ -20,14 +20,7 @@ def read(
     parameters that take a list; `switches`: those that are true or false. All other values are given back as the
     words that the command line would have, so that they are checked there.
     """
-    try:
-        # A byte order mark is how some editors say UTF-8.
-        options = tomllib.loads(files.read(path).decode("utf-8-sig"))
-    except OSError as error:
-        raise UserError(f"cannot read {path}: {error.strerror}", "--config names a TOML file") from error
-    except (ValueError, RecursionError) as error:
-        # ValueError: no TOML, no UTF-8, or a number of thousands of digits.
-        raise UserError(f"{path} is not TOML: {error}", "write option = value, one a line") from error
+    options = toml(path, "--config names a TOML file", "write option = value, one a line")
     found: dict[str, Any] = {}
     for key, value in options.items():
         if key not in known:
@@ -41,6 +34,18 @@ def read(
         else:
             found[name] = _word(path, key, value)
     return found
+
+
+def toml(path: Path, names: str, shape: str) -> dict[str, Any]:
+    """Return what stands in a TOML file. Raises UserError with these hints: what names it, and how it is written."""
+    try:
+        # A byte order mark is how some editors say UTF-8.
+        return tomllib.loads(files.read(path).decode("utf-8-sig"))
+    except OSError as error:
+        raise UserError(f"cannot read {path}: {error.strerror}", names) from error
+    except (ValueError, RecursionError) as error:
+        # ValueError: no TOML, no UTF-8, or a number of thousands of digits.
+        raise UserError(f"{path} is not TOML: {error}", shape) from error
 
 
 def _switch(path: Path, key: str, value: object) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import time
 from pathlib import Path
 
@@ -35,11 +36,11 @@ def made(
         bench.warn(f"the kernel that was kept of {commit.short} is gone or spoiled: it is made again")
     if made is None and bench.store is not None:
         listing = trees.listing(bench.workspace.git, commit.id)
-        made = bench.store.taken(commit.id, listing, bench.kept(commit), clean=clean, exact=exact)
+        taken = functools.partial(bench.store.taken, commit.id, listing, bench.kept(commit), clean=clean, exact=exact)
+        made = taken()
         if made is None and bench.ahead is not None:
             tell("building", 0)
-            if bench.ahead.awaited(commit.id, clean=clean):
-                made = bench.store.taken(commit.id, listing, bench.kept(commit), clean=clean, exact=exact)
+            made = taken() if bench.ahead.awaited(commit.id, clean=clean) else None
         if clean and made is not None and before is not None and not _same(before, made):
             # Who of the two is wrong, our own build from nothing tells.
             made = None

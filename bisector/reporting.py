@@ -64,7 +64,7 @@ def kept(session: Session) -> values.Report:
     forms = {
         "report.txt": text(made).encode(errors="backslashreplace"),
         "report.md": markdown(made).encode(errors="backslashreplace"),
-        "report.html": page(session).encode(errors="backslashreplace"),
+        "report.html": pages.page(made, _beside(session, made)).encode(errors="backslashreplace"),
         LAST_REPORT: events.encode(answers.ReportAnswer(report=made)) + b"\n",
     }
     for name, words in forms.items():

@@ -10,7 +10,7 @@ import click
 from bisector import answers, opening
 from bisector.cli.options import common, state_directory
 from bisector.cli.printing import Printer
-from bisector.errors import HostError, UserError
+from bisector.errors import UserError
 from bisector.reuse import store
 
 
@@ -31,10 +31,7 @@ def clean(as_json: bool, state: Path | None, gib: float) -> int:
         raise UserError(f"--to {gib} is no size", "it is a number of GiB, as 1.5")
     opening.make_private(state_directory(state))
     home = state_directory(state) / opening.STORE
-    with store.locked(home) as ours:
-        if not ours:
-            raise HostError(f"another bisector has held {home} for {store.PATIENCE:.0f} seconds", "try it again")
-        removed, left, size = store.shrink(home, int(gib * (1 << 30)))
+    removed, left, size = store.make_room(home, int(gib * (1 << 30)))
     if as_json:
         Printer(as_json).value(answers.Clean(removed=removed, left=left, bytes=size))
     else:

@@ -13,7 +13,7 @@ from bisector import answers, opening, patrol
 from bisector.branches import Passed, Reported
 from bisector.cli.options import building, common, settings, state_directory, told
 from bisector.cli.printing import Printer
-from bisector.errors import HostError, UserError
+from bisector.errors import UserError
 from bisector.report import harmless
 from bisector.reuse import store
 from bisector.sessions import home
@@ -85,15 +85,8 @@ def patrol_command(
     finally:
         printer.close()
     if gib is not None:
-        _shrink(place / opening.STORE, gib)
+        store.make_room(place / opening.STORE, int(gib * (1 << 30)))
     return CHANGED if passed.changes or passed.unnamed else _CODES[passed.state]
-
-
-def _shrink(kernels: Path, gib: float) -> None:
-    with store.locked(kernels) as ours:
-        if not ours:
-            raise HostError(f"another bisector has held {kernels} for {store.PATIENCE:.0f} seconds", "try it again")
-        store.shrink(kernels, int(gib * (1 << 30)))
 
 
 def _say(passed: Passed, printer: Printer, sessions: Path) -> None:

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import sys
-import tomllib
 from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
 import click
 
-from bisector import answers
+from bisector import answers, config
 from bisector.cli.printing import HOST, USER, Printer, complain
 from bisector.display import table
 from bisector.errors import BisectorError, HostError, UserError
-from bisector.host import disk, files
+from bisector.host import disk
 
 FROM = "--from"
 # In the context, for its jobs: their words, the mark of this queue, and the directories of the sessions that have it.
@@ -88,14 +87,8 @@ def jobs(path: Path, switches: Collection[str] = ()) -> list[list[str]]:
 
     `switches`: those that switch something off.
     """
-    try:
-        said = tomllib.loads(files.read(path).decode("utf-8-sig"))
-    except OSError as error:
-        raise UserError(f"cannot read {path}: {error.strerror}", f"{FROM} names a TOML file of jobs") from error
-    except (ValueError, RecursionError) as error:
-        raise UserError(
-            f"{path} is not TOML: {error}", "write option = value, and [[job]] before each job's"
-        ) from error
+    shape = "write option = value, and [[job]] before each job's"
+    said = config.toml(path, f"{FROM} names a TOML file of jobs", shape)
     found = said.pop("job", None)
     if not isinstance(found, list) or not found or not all(isinstance(one, dict) for one in found):
         raise UserError(f"{path} has no [[job]]", "each job begins with a line [[job]], and has old and new below it")

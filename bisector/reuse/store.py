@@ -170,6 +170,14 @@ def locked(home: Path, how: int = fcntl.LOCK_EX) -> Iterator[bool]:
         yield disk.locked(lock, PATIENCE, how)
 
 
+def make_room(home: Path, most: int) -> tuple[int, int, int]:
+    """Do as `shrink` does, holding the store. Raises HostError if somebody else holds it all the time."""
+    with locked(home) as ours:
+        if not ours:
+            raise HostError(f"another bisector has held {home} for {PATIENCE:.0f} seconds", "try it again")
+        return shrink(home, most)
+
+
 def shrink(home: Path, most: int) -> tuple[int, int, int]:
     """Remove the least recently used kernels until the others have no more than `most` bytes; hold the store.
 

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import statistics
 import subprocess
-import tempfile
 import time
 from dataclasses import replace
 from pathlib import Path
 
-from kernel_history import make
-
-from benching.pairs import SOURCE, settings, spread, timed
+from benching.linux import linux
+from benching.pairs import spread, timed
 from bisector import opening, step
 from bisector.ahead import MODULE, Order, Work
 from bisector.checkout import Workspace
@@ -29,16 +27,11 @@ DIRECTORY, BEGUN = "mm/", 5
 
 def rows() -> list[str]:
     """Return the rows."""
-    home = opening.cache() / "demo"
-    home.mkdir(parents=True, exist_ok=True)
-    repo = home / "linux-6.12.git"
-    history = make(SOURCE, repo, "demo")
-    chosen = settings(repo)
-    commit = Repository(repo).commit(history.old)
-    # What was built ahead once must be built again.
-    unstored = replace(chosen, store=False)
-    with tempfile.TemporaryDirectory(dir=home) as name:
-        state = Path(name)
+    with linux() as source:
+        history, chosen, state = source.history, source.chosen, source.place
+        commit = Repository(source.repo).commit(history.old)
+        # What was built ahead once must be built again.
+        unstored = replace(chosen, store=False)
         with opening.bench(chosen, state / "tests" / "beside", state, commit, print) as bench:
             step.take(bench, commit, Purpose.TEST, None, lambda *_: None)
 
@@ -52,7 +45,6 @@ def rows() -> list[str]:
                 one.append(timed(lambda: boots(1)))
                 beside.append(timed(lambda: boots(wide)))
             alone, loaded = _builds(bench.recipe, bench.workspace, unstored, commit.id, state)
-    subprocess.run(["git", "-C", chosen.repo, "worktree", "prune"], check=True)
     ratio = statistics.median(two / first for first, two in zip(one, beside, strict=True))
     slower = statistics.median(two / first for first, two in zip(alone, loaded, strict=True))
     return [

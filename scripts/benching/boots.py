@@ -12,9 +12,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from kernel_history import make
-
-from benching.pairs import SOURCE, settings
+from benching.linux import linux
+from benching.pairs import spread
 from bisector import api, boot, opening, probe
 from bisector.model import Ending, Kernel, Observation, Transcript
 
@@ -33,15 +32,10 @@ class Booted:
 @contextmanager
 def kernel() -> Iterator[tuple[boot.Machine, Kernel, Path]]:
     """Yield our machine, a kernel of Linux 6.12 as the demo's old end, and an initramfs of the probe."""
-    home = opening.cache() / "demo"
-    home.mkdir(parents=True, exist_ok=True)
-    chosen = settings(home / "linux-6.12.git")
-    history = make(SOURCE, home / "linux-6.12.git", "demo")
-    with tempfile.TemporaryDirectory(dir=home) as place:
-        [step] = api.test(chosen, [history.old], state=Path(place), tell=lambda *_: None, warn=print)
+    with linux() as source:
+        [step] = api.test(source.chosen, [source.history.old], state=source.place, warn=print)
         assert step.kernel is not None
-        yield opening.machine(chosen), step.kernel, next(Path(place).glob("tests/*/probe.cpio"))
-    subprocess.run(["git", "-C", chosen.repo, "worktree", "prune"], check=True)
+        yield opening.machine(source.chosen), step.kernel, next(source.place.glob("tests/*/probe.cpio"))
 
 
 def once(argv: list[str]) -> Booted:
@@ -127,7 +121,7 @@ def rows() -> list[str]:
 
 
 def _row(name: str, boots: list[Booted], first: list[Booted]) -> str:
-    seconds, spent = (_spread([getattr(one, what) for one in boots]) for what in ("seconds", "spent"))
+    seconds, spent = (spread([getattr(one, what) for one in boots]) for what in ("seconds", "spent"))
     ratio = statistics.median(one.spent / other.spent for one, other in zip(boots, first, strict=True))
     same = all(_outcomes(one) == _outcomes(first[0]) for one in boots)
     what = "" if same else ": **other outcomes**"
@@ -136,7 +130,3 @@ def _row(name: str, boots: list[Booted], first: list[Booted]) -> str:
 
 def _outcomes(one: Booted) -> list[str]:
     return [f"{reading.scenario} {reading.outcome}" for reading in one.shown.readings]
-
-
-def _spread(values: list[float]) -> str:
-    return f"{statistics.median(values):.2f} ({min(values):.2f} to {max(values):.2f})"

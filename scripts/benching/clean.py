@@ -5,13 +5,10 @@ from __future__ import annotations
 import re
 import resource
 import subprocess
-import tempfile
 from dataclasses import replace
 from pathlib import Path
 
-from kernel_history import make
-
-from benching.pairs import SOURCE, settings
+from benching.linux import linux
 from bisector import opening
 from bisector.recipe import Recipe
 
@@ -20,24 +17,16 @@ _OBJECT = re.compile(r"^  (?:CC|AS) ", re.MULTILINE)
 
 def rows() -> list[str]:
     """Return a row."""
-    home = opening.cache() / "demo"
-    home.mkdir(parents=True, exist_ok=True)
-    repo = home / "linux-6.12.git"
-    make(SOURCE, repo, "demo")
-    with tempfile.TemporaryDirectory(dir=home) as name:
-        place = Path(name)
+    with linux() as source:
+        place = source.place
         tree = place / "tree"
-        subprocess.run(
-            ["git", "-C", str(repo), "worktree", "add", "--quiet", "--detach", "--force", str(tree), "demo-old"],
-            check=True,
-        )
-        recipe = replace(opening.recipe(settings(repo)), ccache=str(place / "ccache"))
+        source.worktree(tree)
+        recipe = replace(opening.recipe(source.chosen), ccache=str(place / "ccache"))
         cached, objects = built(recipe, tree, place / "first")
         bare, _ = built(recipe.from_nothing(place / "second", alone=True), tree, place / "second")
         same = (place / "first/arch/arm64/boot/Image").read_bytes() == (
             place / "second/arch/arm64/boot/Image"
         ).read_bytes()
-    subprocess.run(["git", "-C", str(repo), "worktree", "prune"], check=True)
     if not same:
         raise SystemExit("with and without ccache the images differ")
     what = f"CPU time of a kernel of Linux 6.12 from nothing, {objects} objects, the same image"

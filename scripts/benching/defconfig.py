@@ -4,14 +4,10 @@ from __future__ import annotations
 
 import re
 import subprocess
-import tempfile
 import time
-from pathlib import Path
-
-from kernel_history import make
 
 from benching.clean import built
-from benching.pairs import SOURCE, settings
+from benching.linux import linux
 from bisector import opening
 from bisector.host import process
 
@@ -23,16 +19,11 @@ _TO_MAKE = re.compile(r" -c -o (\S+\.o) ")
 
 def rows() -> list[str]:
     """Return a row."""
-    home = opening.cache() / "demo"
-    home.mkdir(parents=True, exist_ok=True)
-    repo = home / "linux-6.12.git"
-    make(SOURCE, repo, "demo")
-    with tempfile.TemporaryDirectory(dir=home) as name:
-        place = Path(name)
+    with linux() as source:
+        place = source.place
         tree = place / "tree"
-        add = ["git", "-C", str(repo), "worktree", "add", "--quiet", "--detach", "--force", str(tree), "demo-old"]
-        subprocess.run(add, check=True)
-        recipe = opening.recipe(settings(repo)).from_nothing(place / "ours", alone=True)
+        source.worktree(tree)
+        recipe = opening.recipe(source.chosen).from_nothing(place / "ours", alone=True)
         began = time.monotonic()
         _, objects = built(recipe, tree, place / "ours")
         ours = time.monotonic() - began
@@ -45,7 +36,6 @@ def rows() -> list[str]:
             recipe.make(tree, large, "-k", "-n", "Image"), env=environ, capture_output=True, text=True, check=False
         )
         lacking = len(set(_TO_MAKE.findall(left.stdout)))
-    subprocess.run(["git", "-C", str(repo), "worktree", "prune"], check=True)
     if not done.overdue:
         raise SystemExit("defconfig was built in ten minutes: nothing to extrapolate")
     whole = done.seconds * (compiled + lacking) / compiled

@@ -184,9 +184,10 @@ def row(what: str, pairs: list[Pair]) -> str:
     return f"| {what} ({len(pairs)} pairs) | {spread(ours)} s | {spread(bare)} s | {beyond} s |"
 
 
-def spread(values: list[float]) -> str:
-    """Return the median and the range."""
-    return f"{statistics.median(values):.2f} ({min(values):.2f} to {max(values):.2f})"
+def spread(values: list[float], digits: int = 2) -> str:
+    """Return the median and the range, with so many digits."""
+    middle, least, most = (f"{one:.{digits}f}" for one in (statistics.median(values), min(values), max(values)))
+    return f"{middle} ({least} to {most})"
 
 
 def rows() -> list[str]:

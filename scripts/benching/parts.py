@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import statistics
 import subprocess
 import sys
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from kernel_history import make
-
 from benching.boots import once
-from benching.pairs import SOURCE, settings, timed
+from benching.linux import linux
+from benching.pairs import spread, timed
 from bisector import api, keep, opening, probe, step, verdict
 from bisector.guest import compile as guest
 from bisector.guest import initramfs
@@ -29,14 +26,9 @@ QUESTION = Question("exec-sigtrap", Outcome("STUCK"), Outcome("OK"))
 
 def rows() -> list[str]:
     """Return a row for each part, in the order of a step."""
-    home = opening.cache() / "demo"
-    home.mkdir(parents=True, exist_ok=True)
-    repo = home / "linux-6.12.git"
-    history = make(SOURCE, repo, "demo")
-    chosen = settings(repo)
-    repository = Repository(repo)
-    with tempfile.TemporaryDirectory(dir=home) as name:
-        state = Path(name)
+    with linux() as source:
+        history, chosen, state = source.history, source.chosen, source.place
+        repository = Repository(source.repo)
         [taken] = api.test(chosen, [history.culprit], state=state, tell=lambda *_: None, warn=print)
         assert taken.kernel is not None
         parent, culprit = repository.commit(f"{history.culprit}^"), taken.commit
@@ -102,15 +94,10 @@ def rows() -> list[str]:
             for _ in range(ROUNDS):
                 for name, call in parts.items():
                     seen[name].append(timed(call))
-    subprocess.run(["git", "-C", chosen.repo, "worktree", "prune"], check=True)
-    return [f"| of a step: {name} ({ROUNDS} times) | {_spread(taken)} s | | |" for name, taken in seen.items()]
+    return [f"| of a step: {name} ({ROUNDS} times) | {spread(taken, 3)} s | | |" for name, taken in seen.items()]
 
 
 def _parts(kernel: Kernel) -> Parts:
     parts = keep.took_part(kernel)
     assert parts is not None
     return parts
-
-
-def _spread(values: list[float]) -> str:
-    return f"{statistics.median(values):.3f} ({min(values):.3f} to {max(values):.3f})"
