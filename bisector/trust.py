@@ -13,6 +13,8 @@ from bisector.errors import HostError
 from bisector.host import disk, process
 
 MARK, MADE_BY = ".bisector-builds-here", ".bisector-made-by"
+# What stands in the mark that is not the builder's own.
+DISTRUSTED = "another session found a spoiled kernel"
 
 
 def notes(objects: Path) -> list[Path]:
@@ -38,6 +40,8 @@ def building(objects: Path) -> Iterator[None]:
     if not mark.exists():
         # make then fails in as many words as it has files, and none of them is the commit's fault.
         raise HostError(f"{objects} was taken away while make ran", "resume builds it again", transient=True)
+    if mark.stat().st_size:
+        raise HostError(f"{DISTRUSTED} while make ran in {objects}", "resume builds it from nothing", transient=True)
     mark.unlink()
 
 
@@ -54,7 +58,7 @@ def prepare(objects: Path, tree: Path, made_by: Sequence[str]) -> str:
         objects.mkdir(parents=True, exist_ok=True)
         why = ""
         if (objects / MARK).exists():
-            why = "the last build was broken off"
+            why = DISTRUSTED if (objects / MARK).stat().st_size else "the last build was broken off"
         elif (stamp.read_text(errors="replace") if stamp.exists() else None) != maker and any(objects.iterdir()):
             why = "another compiler made them"
         elif _newest(objects) > time.time():
@@ -95,10 +99,13 @@ def set_back(tree: Path) -> None:
 
 
 def distrust(several: Iterable[Path]) -> None:
-    """Leave a mark in object directories that others may hold: whoever builds there next begins from nothing."""
+    """Leave a mark in object directories that others may hold: whoever builds there begins from nothing.
+
+    Where one is at work it is that one's mark, with words in it: it does not go when make has ended.
+    """
     for objects in several:
         with disk.writing(objects), suppress(FileNotFoundError):
-            (objects / MARK).touch()
+            (objects / MARK).write_text(f"{DISTRUSTED}\n")
 
 
 def emptied(objects: Path) -> None:

@@ -143,7 +143,8 @@ def test_an_end_that_makes_no_kernel_ends_with_2(end: str, tree: MiniTree, bisec
     built_anew(bisector, ran, broken)
 
 
-def test_objects_that_an_end_spoils_for_the_other_do_not_make_an_answer(tree: MiniTree, bisector: Bisector) -> None:
+def spoiling(tree: MiniTree) -> list[str]:
+    """Return two ends: what the first leaves among the objects breaks the second's build."""
     makefile = tree.files(tree.base)["Makefile"]
     rule = "hostile: $(boot)/Image System.map\n\t{}\nImage: hostile\n"
     ends = []
@@ -153,6 +154,11 @@ def test_objects_that_an_end_spoils_for_the_other_do_not_make_an_answer(tree: Mi
     ):
         files = {"Makefile": makefile.replace("\nclean:", f"\n{rule.format(recipe)}clean:")}
         ends.append(tree.commit("mini: an end", files=files, hits={"exec-sigtrap": word}))
+    return ends
+
+
+def test_objects_that_an_end_spoils_for_the_other_do_not_make_an_answer(tree: MiniTree, bisector: Bisector) -> None:
+    ends = spoiling(tree)
     ran = bisector.start(tree.path, *ends, *ONCE)
     assert (ran.code, ran.culprit if ran.code == 0 else None) == (20, None)
     assert "built from nothing is not the kernel that was built before" in ran.err
