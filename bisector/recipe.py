@@ -19,6 +19,11 @@ _REPRODUCIBLE = {
 }
 # ccache's directory in an object directory that is filled from nothing.
 CACHE = ".bisector-ccache"
+# Options whose C sources take in (`.incbin`) a file that no dependency file names, with other values than "n".
+_TAKING_IN = ("CONFIG_IKCONFIG", "CONFIG_IKHEADERS")
+# Where ccache goes by dependency files it compiles what is given an option for the preprocessor that it does not know,
+# and keeps nothing of it. To the compiler this one says nothing: there is no such macro.
+_NEVER_CACHED = " -Wp,-U__bisector"
 # Beside the worktree: the compilers' temporary files, where no sandbox gives them a place of their own.
 TEMPORARY = "tmp"
 
@@ -79,8 +84,17 @@ class Recipe:
             words.append(f"CC=ccache {self.compiler()}")
             # It names the sources from the objects' directory. By whatever name, none of it comes into the kernel.
             known_as = f"{tree}" if self.anew else f"../{tree.name}"
-            words += [f"{flags}=-fmacro-prefix-map={known_as}/=" for flags in ("KCFLAGS", "KAFLAGS")]
+            renamed = f"-fmacro-prefix-map={known_as}/="
+            # The vDSO is taken into the kernel by an assembler source, and no dependency file says so.
+            words += [f"KCFLAGS={renamed}", f"KAFLAGS={renamed}{_NEVER_CACHED}"]
         return [*words, f"-j{self.jobs}", *targets]
+
+    def _by_dependencies(self) -> bool:
+        """Tell whether ccache may go by the compiler's dependency files, and preprocess nothing itself.
+
+        Otherwise each object that it does not have is preprocessed twice: a third of a kernel's compile time more.
+        """
+        return not any(option.name in _TAKING_IN and option.value != "n" for option in self.options)
 
     def environment(self, tree: Path) -> dict[str, str]:
         """Return make's whole environment: nothing of the caller's but PATH and HOME, in the sandbox but PATH."""
@@ -95,6 +109,7 @@ class Recipe:
             cached = {"CCACHE_DISABLE": "1"}
         elif self.ccache is not None:
             cached = {"CCACHE_DIR": self.ccache, "CCACHE_BASEDIR": str(tree)}
+            cached |= {"CCACHE_DEPEND": "1"} if self._by_dependencies() else {}
             # Its temporary files too: those of a killed ccache would stay for ever.
             cached["CCACHE_TEMPDIR"] = sandbox.SCRATCH if self.walled else kept["TMPDIR"]
         if self.walled and cached:

@@ -11,7 +11,7 @@ from random import Random
 
 import readme
 
-from benching import beside, boots, clean, defconfig, demo, growth, kernels, nearby, pairs, parts
+from benching import beside, boots, clean, defconfig, demo, growth, kernels, nearby, pairs, parts, virtme
 from bisector.host import process
 
 
@@ -22,7 +22,7 @@ def main() -> None:
         "--only",
         default="",
         metavar="PART,PART",
-        help="of: demo, defconfig, clean, pairs, parts, boots, beside, kernels, nearby, growth",
+        help="of: demo, defconfig, clean, pairs, parts, boots, virtme, beside, kernels, nearby, growth",
     )
     parser.add_argument("--histories", type=int, default=3, help="of 2,000 commits of each kind (default: 3)")
     parser.add_argument("--seed", type=int, default=None, help="repeat the histories of an earlier run")
@@ -39,6 +39,7 @@ def main() -> None:
         "pairs": pairs.rows,
         "parts": parts.rows,
         "boots": boots.rows,
+        "virtme": virtme.rows,
         "beside": beside.rows,
         "kernels": lambda: kernels.rows(asked.histories, Random(seed)),
         "nearby": lambda: nearby.rows(Random(seed)),

@@ -1,0 +1,114 @@
+"""Does ccache save what it can, at no compiler's run more, and never bring an earlier object? Real ccache and gcc."""
+
+from __future__ import annotations
+
+import subprocess
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from bisector import kconfig, opening
+from bisector.recipe import Recipe
+from tests import samples
+
+# As kbuild calls the compiler: a dependency file for each object, flags of the command line, names from the source.
+MAKEFILE = """
+VPATH := $(dir $(lastword $(MAKEFILE_LIST)))
+all: $(O)/c.o $(O)/s.o $(O)/taken.o
+$(O)/%.o: %.c
+\t$(CC) $(KCFLAGS) -Wp,-MMD,$@.d -I$(VPATH)include -Wa,-I$(VPATH) -c -o $@ $<
+$(O)/%.o: %.S blob
+\t$(CC) $(KAFLAGS) -Wp,-MMD,$@.d -I$(VPATH) -D__ASSEMBLY__ -c -o $@ $<
+"""
+LOGGING = '#!/bin/sh\necho "$@" >> {log}\nexec {gcc} "$@"\n'
+
+
+class Building:
+    """A tree of one C and one assembler source, and a compiler that notes the runs that make objects of them."""
+
+    def __init__(self, place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.place, self.tree, self.log = place, place / "tree", place / "log"
+        (self.tree / "include").mkdir(parents=True)
+        (place / "tmp").mkdir()
+        (place / "bin").mkdir()
+        self.recipe = replace(opening.recipe(samples.settings()), ccache=str(place / "ccache"))
+        compiler = place / "bin" / self.recipe.compiler()
+        gcc = subprocess.run(["which", compiler.name], capture_output=True, text=True, check=True).stdout.strip()
+        compiler.write_text(LOGGING.format(log=self.log, gcc=gcc))
+        compiler.chmod(0o755)
+        monkeypatch.setenv("PATH", f"{compiler.parent}:/usr/bin:/bin")
+        self.put("Makefile", MAKEFILE)
+        self.put("c.c", '#include "value.h"\nint value = VALUE;\n')
+        self.put("s.S", "#define WORD 1\n.word WORD\n")
+        self.put("taken.S", '.section .rodata\n.incbin "blob"\n')
+        self.put("include/value.h", "#define VALUE 1\n")
+        self.put("blob", "the first")
+
+    def put(self, name: str, text: str) -> None:
+        (self.tree / name).write_text(text)
+
+    def made(self, recipe: Recipe, name: str) -> tuple[dict[str, bytes], dict[str, int]]:
+        """Build in a new directory; return the objects, and of each source how often the compiler read it."""
+        objects = self.place / name
+        objects.mkdir()
+        self.log.write_text("")
+        done = subprocess.run(
+            recipe.make(self.tree, objects, "all"),
+            env=recipe.environment(self.tree),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        runs = [line.split() for line in self.log.read_text().splitlines()]
+        read = Counter(word.rpartition("/")[2] for words in runs for word in words if word.endswith((".c", ".S")))
+        return {path.name: path.read_bytes() for path in objects.glob("*.o")}, read
+
+
+@pytest.fixture
+def building(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Building:
+    return Building(tmp_path, monkeypatch)
+
+
+def test_an_object_that_ccache_does_not_have_costs_one_run_of_the_compiler(building: Building) -> None:
+    first, read = building.made(building.recipe, "one")
+    assert (sorted(first), read) == (["c.o", "s.o", "taken.o"], {"c.c": 1, "s.S": 1, "taken.S": 1})
+    # The same sources for other objects: what is written in assembler is always made.
+    again, read = building.made(building.recipe, "two")
+    assert (again, read) == (first, {"s.S": 1, "taken.S": 1})
+
+
+def test_what_is_taken_in_by_an_assembler_source_is_never_an_earlier_one(building: Building) -> None:
+    building.made(building.recipe, "one")
+    building.put("blob", "the second")
+    assert b"the second" in building.made(building.recipe, "two")[0]["taken.o"]
+
+
+def test_a_header_that_changed_makes_another_object(building: Building) -> None:
+    first, _ = building.made(building.recipe, "one")
+    building.put("include/value.h", "#define VALUE 2\n")
+    second, _ = building.made(building.recipe, "two")
+    building.put("include/value.h", "#define VALUE 1\n")
+    again, read = building.made(building.recipe, "three")
+    assert second["c.o"] != first["c.o"]
+    assert (again, read["c.c"]) == (first, 0)
+
+
+def test_with_and_without_ccache_the_objects_are_the_same(building: Building) -> None:
+    cached, _ = building.made(building.recipe, "one")
+    alone, read = building.made(building.recipe.from_nothing(building.place / "two", alone=True), "two")
+    assert (alone, read) == (cached, {"c.c": 1, "s.S": 1, "taken.S": 1})
+
+
+@pytest.mark.parametrize(("value", "runs"), [("y", 2), ("n", 1)])
+def test_a_c_source_that_takes_a_file_in_is_preprocessed(building: Building, value: str, runs: int) -> None:
+    option = kconfig.Option("CONFIG_IKCONFIG", value, required=False, who="a person")
+    recipe = replace(building.recipe, options=(*building.recipe.options, option))
+    building.put("c.c", 'asm(".incbin \\"blob\\"");\n')
+    assert building.made(recipe, "one")[1]["c.c"] == runs
+    building.put("blob", "the second")
+    second = building.made(recipe, "two")[0]["c.o"]
+    # Without the option there is no such source, and the compiler is asked once.
+    assert (b"the second" in second) == (value == "y")
