@@ -110,6 +110,7 @@ def recipe(settings: Settings) -> Recipe:
         llvm=settings.llvm,
         jobs=settings.jobs,
         ccache=settings.ccache if settings.ccache and shutil.which("ccache") else None,
+        plain=settings.fragment == fragment(),
         walled=settings.sandbox == sandbox.IN_FORCE,
         memory=settings.build_memory,
         disk=settings.build_disk,

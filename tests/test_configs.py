@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from bisector.reuse import alike
@@ -92,7 +94,9 @@ def test_what_may_make_another_configuration(path: str, appeared: bool, may: boo
     assert alike.configuring(PARTS, {"lib/bcd.c": False, path: appeared}, "arm64") == (path if may else "")
 
 
-def test_a_kernel_that_holds_its_sources_names_is_certified(tree: MiniTree, bisector: Bisector) -> None:
+def test_a_kernel_that_holds_its_sources_names_is_certified(
+    tree: MiniTree, bisector: Bisector, tmp_path: Path
+) -> None:
     files = tree.files(tree.base)
     # UBSAN's records name the source as the compiler was told it: by ccache from the objects' directory.
     makefile = files["Makefile"].replace("CFLAGS := $(target)", "CFLAGS := -fsanitize=shift $(target)", 1)
@@ -104,7 +108,9 @@ def test_a_kernel_that_holds_its_sources_names_is_certified(tree: MiniTree, bise
     assert makefile != files["Makefile"]
     first = tree.commit("mini: ubsan", files={"Makefile": makefile, "lib/lib.c": library})
     ids = tree.story(6, 3)
-    ran = bisector.start(tree.path, first, ids[-1], *ONCE)
+    # Among options that are all bisector's own there is none that does so.
+    (tmp_path / "more.config").write_text("CONFIG_UBSAN=y  # wanted: a person\n")
+    ran = bisector.start(tree.path, first, ids[-1], *ONCE, "--fragment", str(tmp_path / "more.config"))
     assert (ran.code, ran.culprit) == (0, ids[3]), ran.err
     [session] = bisector.sessions
     assert ".bisector-ccache" in (session / "logs" / f"{ids[3][:12]}.build.log").read_text()

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from bisector import kconfig, opening
+from bisector import opening
 from bisector.recipe import Recipe
 from tests import samples
 
@@ -33,7 +33,8 @@ class Building:
         (self.tree / "include").mkdir(parents=True)
         (place / "tmp").mkdir()
         (place / "bin").mkdir()
-        self.recipe = replace(opening.recipe(samples.settings()), ccache=str(place / "ccache"))
+        settings = replace(samples.settings(), fragment=opening.fragment())
+        self.recipe = replace(opening.recipe(settings), ccache=str(place / "ccache"))
         compiler = place / "bin" / self.recipe.compiler()
         gcc = subprocess.run(["which", compiler.name], capture_output=True, text=True, check=True).stdout.strip()
         compiler.write_text(LOGGING.format(log=self.log, gcc=gcc))
@@ -102,13 +103,21 @@ def test_with_and_without_ccache_the_objects_are_the_same(building: Building) ->
     assert (alone, read) == (cached, {"c.c": 1, "s.S": 1, "taken.S": 1})
 
 
-@pytest.mark.parametrize(("value", "runs"), [("y", 2), ("n", 1)])
-def test_a_c_source_that_takes_a_file_in_is_preprocessed(building: Building, value: str, runs: int) -> None:
-    option = kconfig.Option("CONFIG_IKCONFIG", value, required=False, who="a person")
-    recipe = replace(building.recipe, options=(*building.recipe.options, option))
+def test_with_a_person_s_options_what_a_c_source_takes_in_is_seen(building: Building) -> None:
+    recipe = opening.recipe(
+        replace(samples.settings(), fragment=f"{opening.fragment()}CONFIG_IKCONFIG=y  # wanted: me")
+    )
+    assert not recipe.plain
+    recipe = replace(recipe, ccache=building.recipe.ccache)
     building.put("c.c", 'asm(".incbin \\"blob\\"");\n')
-    assert building.made(recipe, "one")[1]["c.c"] == runs
+    assert building.made(recipe, "one")[1]["c.c"] == 2
     building.put("blob", "the second")
-    second = building.made(recipe, "two")[0]["c.o"]
-    # Without the option there is no such source, and the compiler is asked once.
-    assert (b"the second" in second) == (value == "y")
+    assert b"the second" in building.made(recipe, "two")[0]["c.o"]
+
+
+def test_with_a_person_s_options_no_directory_comes_into_an_object(building: Building) -> None:
+    recipe = replace(building.recipe, plain=False)
+    building.put("c.c", "int shifted(int a, int b)\n{\n\treturn a << b;\n}\n")
+    building.put("Makefile", MAKEFILE.replace("$(KCFLAGS)", "$(KCFLAGS) -fsanitize=shift"))
+    for at, name in ((recipe, "one"), (recipe.from_nothing(building.place / "two", alone=False), "two")):
+        assert str(building.place).encode() not in building.made(at, name)[0]["c.o"]

@@ -74,7 +74,18 @@ def _laid(root: Path, program: bytes) -> None:
 def _booted(machine: boot.Machine, kernel: Kernel, root: Path, usual: Observation | None) -> float:
     """Return the seconds of virtme-ng's boot to its end. The probe must have seen what it sees in ours."""
     words = [str(Path(sys.executable).with_name("virtme-run")), "--arch", "aarch64", "--mods", "none"]
-    words += ["--kimg", kernel.image, "--root", str(root), "--force-9p", "--script-sh", "true", "--show-boot-console"]
+    words += [
+        "--kimg",
+        kernel.image,
+        "--root",
+        str(root),
+        "--force-9p",
+        "--script-sh",
+        "true",
+        "--show-boot-console",
+        "-a",
+        "root=/dev/root",
+    ]
     words += ["--cpus", str(machine.cpus), "--memory", f"{machine.memory_mib}M"]
     with tempfile.TemporaryFile() as console:
         began = time.monotonic()
