@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from bisector import api, branches, changes, opening
+from bisector import api, branches, changes, opening, room
 from bisector.branches import Beat, Passed, Reported, Tip
 from bisector.changes import Change, Interval
 from bisector.errors import Interrupted, UserError
@@ -34,6 +34,7 @@ def one_pass(
     *,
     state: Path,
     until: float | None,
+    most: int | None,
     fetch: str,
     emit: Emit,
     warn: Warn,
@@ -41,16 +42,20 @@ def one_pass(
 ) -> Passed:
     """Look at the branch once. Raises UserError, HostError, Interrupted; what was learned is kept.
 
-    `until`: on the monotonic clock; a step that was begun is ended all the same. `fetch`: the remote that is fetched
-    before, "" for none. `tell`: told how the pass ended; what stands in it is not told again.
+    `until`: on the monotonic clock; a step that was begun is ended all the same. `most`: bytes that all kept kernels
+    may have after a step; what is over that is removed, and the pass ends where nothing is left that may go. `fetch`:
+    the remote that is fetched before, "" for none. `tell`: told how the pass ended; what stands in it is not told
+    again.
     """
     repository = Repository(Path(settings.repo))
     opening.make_private(state)
     with branches.held(state, repository, branch, settings) as (beat, path):
         if fetch:
             messages.fetch(repository, fetch)
-        walk = _Pass(settings, repository, beat, path, state, until, emit, warn)
+        walk = _Pass(settings, repository, beat, path, state, until, most, emit, warn)
+        walk.make_room()
         passed = walk.walked(repository.commit(branch))
+        walk.make_room()
         tell(passed)
         walk.heard_of()
         return passed
@@ -61,11 +66,12 @@ class _Pass:
 
     def __init__(
         self, settings: Settings, repository: Repository, beat: Beat, path: Path, state: Path, until: float | None,
-        emit: Emit, warn: Warn,
+        most: int | None, emit: Emit, warn: Warn,
     ) -> None:  # fmt: skip
         self.settings, self.repository, self.beat, self.path, self.state = settings, repository, beat, path, state
-        self._until, self._emit, self._warn = until, emit, warn
-        self._over = False
+        self._until, self._most, self._emit, self._warn = until, most, emit, warn
+        # What of this pass is used up.
+        self._over = ""
 
     def walked(self, tip: Commit) -> Passed:
         beat = self.beat
@@ -80,7 +86,8 @@ class _Pass:
         except Interrupted:
             if not self._over:
                 raise
-            return self._told(beat.goal.commit, "goes-on", f"{len(beat.left)} searches are left for the next pass")
+            because = f"{self._over}; {len(beat.left)} searches are left for the next pass"
+            return self._told(beat.goal.commit, "goes-on", because)
         goal, beat.known, beat.goal = beat.goal, beat.goal, None
         self._save()
         told = self._told(goal.commit, "unchanged", "")
@@ -181,11 +188,27 @@ class _Pass:
         self._emit(event)
         if isinstance(event, Tested):
             self._require_time()
+            self._require_room()
 
     def _require_time(self) -> None:
         if self._until is not None and time.monotonic() > self._until:
-            self._over = True
-            raise Interrupted("the time of this pass is up", "the next pass goes on")
+            self._over = "the time of this pass is up"
+            raise Interrupted(self._over, "the next pass goes on")
+
+    def _require_room(self) -> None:
+        if self._most is not None and not self.make_room():
+            self._over = "the disk of this pass is used up"
+            raise Interrupted(self._over, "the next pass goes on")
+
+    def make_room(self) -> bool:
+        """Remove kernels that are over the bound; tell whether there is room for one more."""
+        if self._most is None or room.taken(self.state) <= self._most:
+            return True
+        _, left, size = room.make(self.state, self._most, self._warn)
+        if size <= self._most:
+            return True
+        self._warn(f"{left} kernels that must not go have {size / (1 << 30):.1f} GiB, more than this pass may use")
+        return False
 
     def _explained(self, one: Interval) -> bool:
         """Tell whether a commit that was found for this goal was seen to make this change too, in its fresh boots."""

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from bisector import room
 from tests.conftest import Bisector, Json, Ran
 from tests.minitree import Edits, MiniTree
 from tests.test_session import until
@@ -245,3 +246,22 @@ def test_a_known_commit_that_is_gone_begins_anew(patrol: Patrol) -> None:
     assert "is in the repository no more" in ran.err
     assert patrol.heard(ran)["state"] == "first"
     assert not list(patrol.bisector.state.glob("tests/*"))
+
+
+def test_what_does_not_fit_on_the_disk_goes_on_in_the_next_pass(patrol: Patrol) -> None:
+    ids = patrol.tree.story(20, flip_at=13)
+    patrol.to(patrol.tree.base)
+    patrol.once()
+    patrol.to(ids[-1])
+    # Two kernels of the mini kernel, and no more.
+    most = 2 * room.taken(patrol.bisector.state) / (1 << 30)
+    passes = [patrol.once("--disk", str(most))]
+    assert passes[0]["because"].startswith("the disk of this pass is used up")
+    while passes[-1]["state"] == "goes-on":
+        assert len(passes) < 60
+        passes.append(patrol.once("--disk", str(most)))
+    assert passes[-1]["state"] == "changed"
+    assert [one["commit"]["id"] for one in patrol.told] == [ids[13]]
+    # The next pass makes room first.
+    assert patrol.once("--disk", str(most))["state"] == "unchanged"
+    assert room.taken(patrol.bisector.state) <= most * (1 << 30)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from bisector import answers, opening
+from bisector import answers, opening, room
 from bisector.cli.options import common, state_directory
 from bisector.cli.printing import Printer
 from bisector.errors import UserError
@@ -25,15 +25,22 @@ from bisector.reuse import store
     metavar="GIB",
     help="What all kernels together may have.",
 )
-def clean(as_json: bool, state: Path | None, gib: float) -> int:
+@click.option(
+    "--sessions", is_flag=True, help="Those of ended sessions too; not the found commit's and its parents'."
+)
+def clean(as_json: bool, state: Path | None, gib: float, sessions: bool) -> int:
     """Remove kernels that sessions share, the least recently used first; sessions keep their own."""
     if not math.isfinite(gib):
         raise UserError(f"--to {gib} is no size", "it is a number of GiB, as 1.5")
     opening.make_private(state_directory(state))
-    home = state_directory(state) / opening.STORE
-    removed, left, size = store.make_room(home, int(gib * (1 << 30)))
+    place, most = state_directory(state), int(gib * (1 << 30))
+    printer = Printer(as_json)
+    if sessions:
+        removed, left, size = room.make(place, most, printer.warn)
+    else:
+        removed, left, size = store.make_room(place / opening.STORE, most)
     if as_json:
-        Printer(as_json).value(answers.Clean(removed=removed, left=left, bytes=size))
+        printer.value(answers.Clean(removed=removed, left=left, bytes=size))
     else:
         print(f"{removed} kernels removed; {left} are left, {size / (1 << 20):.1f} MiB.")
     return 0

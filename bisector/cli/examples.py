@@ -32,7 +32,7 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = {
     "log": ("bisector log --json",),
     "list": ("bisector list",),
     "report": ("bisector report --format html > report.html", "bisector report --format mail > letter.mbox"),
-    "clean": ("bisector clean --to 1",),
+    "clean": ("bisector clean --to 1", "bisector clean --to 4 --sessions"),
     "patrol": ("bisector patrol --repo linux --branch origin/master --fetch origin --hours 6",),
     "completion": ('eval "$(bisector completion bash)"', "bisector completion fish | source"),
 }

@@ -9,13 +9,12 @@ from typing import Any
 
 import click
 
-from bisector import answers, opening, patrol
+from bisector import answers, patrol
 from bisector.branches import Passed, Reported
 from bisector.cli.options import building, common, settings, state_directory, told
 from bisector.cli.printing import Printer
 from bisector.errors import UserError
 from bisector.report import harmless
-from bisector.reuse import store
 from bisector.sessions import home
 
 # How a pass ends, beside 0: nothing is new.
@@ -31,7 +30,7 @@ _CODES = {"first": 0, "unchanged": 0, "changed": CHANGED, "untestable": UNTESTAB
 @click.option("--fetch", default="", metavar="REMOTE", help="Fetch this remote first, into your repository.")
 @click.option("--hours", type=click.FloatRange(0, min_open=True), default=None, help="What a pass may take.")
 @click.option(
-    "--disk", "gib", type=click.FloatRange(0), default=None, help="GiB that shared kernels may have after it."
+    "--disk", "gib", type=click.FloatRange(0), default=None, help="GiB that the kernels of all sessions may have."
 )
 @click.option("--confidence", type=click.FloatRange(0.5, 1, max_open=True), default=0.99, show_default=True)
 @click.option("--end-boots", type=click.IntRange(1, 10_000), default=5, show_default=True)
@@ -54,8 +53,8 @@ def patrol_command(
     For cron or a timer. Each change is reported once, in the pass that found it.
 
     \b
-    Exit codes: 0 nothing new; 17 changes were found; 18 the tip cannot be tested; 19 the time was up, and the
-    next pass goes on; others as of `bisector start`.
+    Exit codes: 0 nothing new; 17 changes were found; 18 the tip cannot be tested; 19 its time or disk was used
+    up, and the next pass goes on; others as of `bisector start`.
     """
     for name, value in (("--hours", hours), ("--disk", gib)):
         if value is not None and not math.isfinite(value):
@@ -77,6 +76,7 @@ def patrol_command(
             branch,
             state=place,
             until=began + 3600 * hours if hours is not None else None,
+            most=int(gib * (1 << 30)) if gib is not None else None,
             fetch=fetch,
             emit=printer.emit,
             warn=printer.warn,
@@ -84,8 +84,6 @@ def patrol_command(
         )
     finally:
         printer.close()
-    if gib is not None:
-        store.make_room(place / opening.STORE, int(gib * (1 << 30)))
     return CHANGED if passed.changes or passed.unnamed else _CODES[passed.state]
 
 

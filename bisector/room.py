@@ -1,0 +1,72 @@
+"""How much disk do kept kernels take below a state directory, and which of them may go?
+
+Those of sessions at their end go first, the oldest session's before the others: the next session can use shared ones
+only. A session keeps its journal, consoles and reports, and the kernels of the commit that it found and of its
+parents: what a person boots again. Then shared ones go, the least recently used before the others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from bisector import journal, opening, sessions
+from bisector.errors import UserError
+from bisector.host import disk
+from bisector.model import Purpose
+from bisector.reuse import store
+
+_EDGE = (Purpose.CULPRIT, Purpose.PARENT)
+
+
+def taken(state: Path) -> int:
+    """Return the bytes of all kernels, shared and of sessions."""
+    return sum(_size(kernel) for kernel in (*_shared(state), *_of_sessions(state)))
+
+
+def make(state: Path, most: int, warn: Callable[[str], None]) -> tuple[int, int, int]:
+    """Remove kernels until all have no more than `most` bytes, or nothing is left that may go.
+
+    Return how many were removed, how many are left, and the bytes of these. Raises HostError.
+    """
+    before, left = len(_shared(state)) + len(_of_sessions(state)), taken(state)
+    for kernel in _spare(state, warn) if left > most else ():
+        left -= _size(kernel)
+        disk.discard(kernel)
+        if left <= most:
+            break
+    *_, shared = store.make_room(state / opening.STORE, max(0, most - sum(map(_size, _of_sessions(state)))))
+    left = sum(map(_size, _of_sessions(state))) + shared
+    after = len(_shared(state)) + len(_of_sessions(state))
+    return before - after, after, left
+
+
+def _spare(state: Path, warn: Callable[[str], None]) -> Iterator[Path]:
+    """Yield the kernels that sessions at their end can do without, the oldest session's first."""
+    for name in sessions.names(state):
+        directory = sessions.home(state) / name
+        if not (directory / sessions.LAST_REPORT).exists() or (directory / sessions.FOLLOWED).exists():
+            continue
+        try:
+            with journal.held(directory):
+                session = journal.read(directory)
+                wanted = {step.commit.short for purpose in _EDGE for step in session.of_edge(purpose)}
+                yield from (kernel for kernel in _kept(directory) if kernel.name not in wanted)
+        except UserError as error:
+            warn(f"the kernels of session {name} are left alone: {error.message}")
+
+
+def _shared(state: Path) -> list[Path]:
+    return [path for path in (state / opening.STORE).glob("*/*/") if path.is_dir()]
+
+
+def _of_sessions(state: Path) -> list[Path]:
+    return [kernel for name in sessions.names(state) for kernel in _kept(sessions.home(state) / name)]
+
+
+def _kept(directory: Path) -> list[Path]:
+    return sorted(path for path in (directory / "kernels").glob("*/"))
+
+
+def _size(kernel: Path) -> int:
+    return sum(path.stat().st_size for path in kernel.iterdir() if path.is_file())
