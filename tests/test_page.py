@@ -73,6 +73,24 @@ def test_it_fits_any_width_and_asks_for_nothing(
 
 
 @pytest.mark.parametrize("name", MADE)
+def test_on_paper_it_is_light_and_whole_and_nothing_is_folded(browser: Browser, tmp_path: Path, name: str) -> None:
+    path = tmp_path / "report.html"
+    path.write_text(page(MADE[name], BESIDE))
+    # 190 mm at 96 dots an inch: A4 with the usual margins.
+    shown = Shown(browser, path, 718, "dark")
+    shown.page.emulate_media(media="print")
+    assert shown.page.evaluate("document.documentElement.scrollWidth") <= 718
+    ink = shown.page.evaluate("getComputedStyle(document.body).color")
+    assert sum(map(int, re.findall(r"\d+", ink)[:3])) < 3 * 128
+    hidden = "[...document.querySelectorAll('pre')].filter(one => !one.getBoundingClientRect().height).length"
+    assert shown.page.evaluate(hidden) == 0
+    clipped = "[...document.querySelectorAll('pre, .wide')].filter(one => one.scrollWidth > one.clientWidth).length"
+    assert shown.page.evaluate(clipped) == 0
+    assert shown.page.pdf().startswith(b"%PDF-")
+    shown.close()
+
+
+@pytest.mark.parametrize("name", MADE)
 def test_it_says_all_that_the_text_says(browser: Browser, tmp_path: Path, name: str) -> None:
     path = tmp_path / "report.html"
     path.write_text(page(MADE[name], BESIDE))

@@ -39,11 +39,12 @@ def test_every_job_is_run_and_what_fails_of_one_does_not_stop_the_next(
     assert "exit code" in people.out
 
 
+@pytest.mark.parametrize("every", ["false", "true"])
 def test_a_queue_that_was_stopped_takes_the_answers_that_there_are(
-    tree: MiniTree, bisector: Bisector, tmp_path: Path
+    tree: MiniTree, bisector: Bisector, tmp_path: Path, every: str
 ) -> None:
     ids = tree.story(12, flip_at=3)
-    text = f'repo = "{tree.path}"\nevery-change = false\n{DEFAULTS}'
+    text = f'repo = "{tree.path}"\nevery-change = {every}\n{DEFAULTS}'
     text += "".join(f'[[job]]\nold = "{tree.base}"\nnew = "{new}"\n' for new in (ids[-1], ids[-2]))
     (tmp_path / "jobs.toml").write_text(text)
     running = bisector.spawn("start", "--json", "--from", tmp_path / "jobs.toml")

@@ -84,20 +84,16 @@ def start(
         asked[key] = outcome(asked[key], asked["scenario"], f"--{key.replace('_', '-')}")
     chosen = settings(options, **asked)
     home, printing = state_directory(state), functools.partial(Printer, as_json, on_event)
-    queue = click.get_current_context().meta
-    if not (inverse or every_change):
-        # A queue's own line, after a stop in a later job, takes the answers that there are.
-        mark = queue.get(MARK, "")
-        session, _, code = _bisected(
-            chosen, old, new, printing, home, new_session=new_session,
-            also=lambda one: bool(mark) and (one.directory / mark).exists(), keeping=(mark,) if mark else (),
-        )  # fmt: skip
-        queue.setdefault(MARKED, []).append(session.directory)
-        return code
-    # The same line again, after a stop in any of the searches that follow, takes the answers that there are.
+    queue, follows = click.get_current_context().meta, inverse or every_change
+    # The same line again, after a stop in any of the searches that follow or in a queue's later job, takes the
+    # answers that there are.
+    marks = [name for name in (queue.get(MARK, ""), FOLLOWED if follows else "") if name]
     session, conclusion, code = _bisected(
-        chosen, old, new, printing, home, new_session=new_session, also=_is_followed, keeping=(FOLLOWED,)
+        chosen, old, new, printing, home, new_session=new_session, also=_has_any(marks), keeping=marks
     )
+    queue.setdefault(MARKED, []).append(session.directory)
+    if not follows:
+        return code
     if inverse and conclusion.base is not None and session.question is not None:
         # The other way round: from the base, where it is new, to the old end, where it is not.
         asks = session.question
@@ -112,8 +108,8 @@ def start(
     return code
 
 
-def _is_followed(session: Session) -> bool:
-    return (session.directory / FOLLOWED).exists()
+def _has_any(marks: Sequence[str]) -> Callable[[Session], bool]:
+    return lambda session: any((session.directory / mark).exists() for mark in marks)
 
 
 def _after(first: Session) -> Callable[[Session], bool]:

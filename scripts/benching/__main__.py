@@ -11,7 +11,7 @@ from random import Random
 
 import readme
 
-from benching import beside, boots, clean, defconfig, demo, growth, kernels, nearby, pairs, parts, virtme
+from benching import beside, boots, clean, compiling, defconfig, demo, growth, kernels, nearby, pairs, parts, virtme
 from bisector.host import process
 
 
@@ -22,7 +22,7 @@ def main() -> None:
         "--only",
         default="",
         metavar="PART,PART",
-        help="of: demo, defconfig, clean, pairs, parts, boots, virtme, beside, kernels, nearby, growth",
+        help="of: demo, defconfig, clean, compiling, pairs, parts, boots, virtme, beside, kernels, nearby, growth",
     )
     parser.add_argument("--histories", type=int, default=3, help="of 2,000 commits of each kind (default: 3)")
     parser.add_argument("--seed", type=int, default=None, help="repeat the histories of an earlier run")
@@ -36,6 +36,7 @@ def main() -> None:
         "demo": demo.rows,
         "defconfig": defconfig.rows,
         "clean": clean.rows,
+        "compiling": compiling.rows,
         "pairs": pairs.rows,
         "parts": parts.rows,
         "boots": boots.rows,
