@@ -52,7 +52,7 @@ class Building:
 
     def made(self, recipe: Recipe, name: str) -> tuple[dict[str, bytes], dict[str, int]]:
         """Build in a new directory; return the objects, and of each source how often the compiler read it."""
-        objects = self.place / name
+        objects = self.tree.with_name(name)
         objects.mkdir()
         self.log.write_text("")
         done = subprocess.run(
@@ -79,6 +79,14 @@ def test_an_object_that_ccache_does_not_have_costs_one_run_of_the_compiler(build
     # The same sources for other objects: what is written in assembler is always made.
     again, read = building.made(building.recipe, "two")
     assert (again, read) == (first, {"s.S": 1, "taken.S": 1})
+
+
+def test_sources_in_another_place_are_found_in_the_cache(building: Building) -> None:
+    first, _ = building.made(building.recipe, "one")
+    (building.place / "elsewhere" / "tmp").mkdir(parents=True)
+    building.tree = building.tree.rename(building.place / "elsewhere" / "tree")
+    again, read = building.made(building.recipe, "two")
+    assert (again, read["c.c"]) == (first, 0)
 
 
 def test_what_is_taken_in_by_an_assembler_source_is_never_an_earlier_one(building: Building) -> None:
