@@ -64,7 +64,8 @@ def made(
             bench.ahead.close()
         trust.emptied(bench.workspace.objects)
         # Or another workspace's objects have it, and the store has it from there.
-        trust.distrust(bench.workspace.objects.parent.parent.glob("*/objects"))
+        mine = bench.workspace.objects
+        trust.distrust(other for other in mine.parent.parent.glob("*/objects") if other != mine)
         if bench.store is not None:
             bench.store.forget()
         if isinstance(before, Kernel) and before.source:

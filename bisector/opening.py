@@ -10,6 +10,7 @@ import shutil
 import stat
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from datetime import UTC, datetime
 from importlib import resources
 from pathlib import Path
@@ -28,7 +29,8 @@ from bisector.guest import initramfs
 from bisector.host import disk, files, process, sandbox
 from bisector.host.repository import Repository
 from bisector.model import Commit
-from bisector.recipe import Recipe
+from bisector.recipe import NEVER_CACHED, Recipe
+from bisector.reuse import taking
 from bisector.reuse.store import Store, named
 from bisector.settings import Settings
 
@@ -110,6 +112,8 @@ def recipe(settings: Settings) -> Recipe:
         llvm=settings.llvm,
         jobs=settings.jobs,
         ccache=settings.ccache if settings.ccache and shutil.which("ccache") else None,
+        # Options that are not ours may bring names of sources into the kernel (UBSAN), or let a C source take a file
+        # in (IKCONFIG): ccache's own preprocessor knows how to do with these.
         plain=settings.fragment == fragment(),
         walled=settings.sandbox == sandbox.IN_FORCE,
         memory=settings.build_memory,
@@ -226,6 +230,8 @@ def bench(
         warn(f"builds run without a sandbox: {settings.sandbox.removeprefix('none: ')}")
     repository = Repository(Path(settings.repo))
     made, vm = recipe(settings), machine(settings)
+    if made.ccache is not None and made.plain:
+        made = replace(made, plain=taking.seen(made.compiler(), NEVER_CACHED))
     before_ends = limits.with_given(limits.UNMEASURED, settings.limits)
     program = guest.probe(probe_compiler(settings), cache())
     try:

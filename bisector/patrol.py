@@ -55,9 +55,9 @@ def one_pass(
         walk = _Pass(settings, repository, beat, path, state, until, most, emit, warn)
         walk.make_room()
         passed = walk.walked(repository.commit(branch))
-        walk.make_room()
         tell(passed)
         walk.heard_of()
+        walk.make_room()
         return passed
 
 
@@ -205,10 +205,13 @@ class _Pass:
         if self._most is None or room.taken(self.state) <= self._most:
             return True
         _, left, size = room.make(self.state, self._most, self._warn)
-        if size <= self._most:
-            return True
-        self._warn(f"{left} kernels that must not go have {size / (1 << 30):.1f} GiB, more than this pass may use")
-        return False
+        if size > self._most:
+            names = ", ".join(room.unfinished(self.state)) or "none"
+            self._warn(
+                f"{left} kernels that must not go have {size / (1 << 30):.1f} GiB, more than this pass may use; sessions "
+                f"without an answer: {names} (a directory that nobody wants any more can be deleted)"
+            )
+        return size <= self._most
 
     def _explained(self, one: Interval) -> bool:
         """Tell whether a commit that was found for this goal was seen to make this change too, in its fresh boots."""

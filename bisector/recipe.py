@@ -20,8 +20,8 @@ _REPRODUCIBLE = {
 # ccache's directory in an object directory that is filled from nothing.
 CACHE = ".bisector-ccache"
 # Where ccache goes by dependency files, it compiles what is given an option for the preprocessor that it does not
-# know, and keeps nothing of it. To the compiler this one says nothing: there is no such macro.
-_NEVER_CACHED = " -Wp,-U__bisector"
+# know, and takes nothing out of the cache for it. To the compiler this one says nothing.
+NEVER_CACHED = "-Wp,-Wno-unused-macros"
 # Beside the worktree: the compilers' temporary files, where no sandbox gives them a place of their own.
 TEMPORARY = "tmp"
 
@@ -31,8 +31,8 @@ class Recipe:
     """How kernels are made in this session: the same for every commit.
 
     `llvm`: make's LLVM= value ("" for gcc; "1", "-14" …). `ccache`: directory, None for no ccache. `anew`: ccache
-    reads and writes nothing. `plain`: no option is a person's. `walled`: make runs in a sandbox. `memory`, `disk`:
-    bytes that a build may use, 0 for no bound; `tasks`: 0 for what `jobs` need.
+    reads and writes nothing. `plain`: ccache may go by dependency files. `walled`: make runs in a sandbox. `memory`,
+    `disk`: bytes that a build may use, 0 for no bound; `tasks`: 0 for what `jobs` need.
     """
 
     architecture: Architecture
@@ -81,11 +81,13 @@ class Recipe:
         words += [f"LLVM={self.llvm}"] if self.llvm else [f"CROSS_COMPILE={self.cross_compile}"]
         if self.ccache is not None:
             words.append(f"CC=ccache {self.compiler()}")
-            # It names the sources from the objects' directory. By whatever name, none of it comes into the kernel.
-            known_as = f"{tree}" if self.anew else f"../{tree.name}"
+            # With its own preprocessor it names the sources from the objects' directory. By whatever name, none of it
+            # comes into the kernel.
+            known_as = f"{tree}" if self.anew or self.plain else f"../{tree.name}"
             renamed = f"-fmacro-prefix-map={known_as}/="
             # The vDSO is taken into the kernel by an assembler source, and no dependency file says so.
-            words += [f"KCFLAGS={renamed}", f"KAFLAGS={renamed}{_NEVER_CACHED}"]
+            apart = f" {NEVER_CACHED}" if self.plain and not self.anew else ""
+            words += [f"KCFLAGS={renamed}", f"KAFLAGS={renamed}{apart}"]
         return [*words, f"-j{self.jobs}", *targets]
 
     def environment(self, tree: Path) -> dict[str, str]:
@@ -101,9 +103,7 @@ class Recipe:
             cached = {"CCACHE_DISABLE": "1"}
         elif self.ccache is not None:
             cached = {"CCACHE_DIR": self.ccache, "CCACHE_BASEDIR": str(tree)}
-            # Its own preprocessor costs each object that it lacks a third more. But it names sources as no directory
-            # does (UBSAN brings names into the kernel), and sees what a C source takes in (IKCONFIG): options that
-            # are not ours may need that.
+            # Its own preprocessor costs each object that it lacks a third more.
             cached |= {"CCACHE_DEPEND": "1"} if self.plain else {}
             # Its temporary files too: those of a killed ccache would stay for ever.
             cached["CCACHE_TEMPDIR"] = sandbox.SCRATCH if self.walled else kept["TMPDIR"]

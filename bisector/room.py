@@ -21,7 +21,7 @@ _EDGE = (Purpose.CULPRIT, Purpose.PARENT)
 
 def taken(state: Path) -> int:
     """Return the bytes of all kernels, shared and of sessions."""
-    return sum(_size(kernel) for kernel in (*_shared(state), *_of_sessions(state)))
+    return sum(map(disk.size, (*_shared(state), *_of_sessions(state))))
 
 
 def make(state: Path, most: int, warn: Callable[[str], None]) -> tuple[int, int, int]:
@@ -29,27 +29,37 @@ def make(state: Path, most: int, warn: Callable[[str], None]) -> tuple[int, int,
 
     Return how many were removed, how many are left, and the bytes of these. Raises HostError.
     """
-    before, left = len(_shared(state)) + len(_of_sessions(state)), taken(state)
+    removed, left = 0, taken(state)
     for kernel in _spare(state, warn) if left > most else ():
-        left -= _size(kernel)
+        left -= disk.size(kernel)
         disk.discard(kernel)
+        removed += 1
         if left <= most:
             break
-    *_, shared = store.make_room(state / opening.STORE, max(0, most - sum(map(_size, _of_sessions(state)))))
-    left = sum(map(_size, _of_sessions(state))) + shared
-    after = len(_shared(state)) + len(_of_sessions(state))
-    return before - after, after, left
+    own = _of_sessions(state)
+    size = sum(map(disk.size, own))
+    gone, shared, more = store.make_room(state / opening.STORE, max(0, most - size))
+    return removed + gone, len(own) + shared, size + more
+
+
+def unfinished(state: Path) -> list[str]:
+    """Return the names of the sessions that have kernels and no answer yet."""
+    homes = [sessions.home(state) / name for name in sessions.names(state)]
+    return [home.name for home in homes if not (home / sessions.LAST_REPORT).exists() and _kept(home)]
 
 
 def _spare(state: Path, warn: Callable[[str], None]) -> Iterator[Path]:
     """Yield the kernels that sessions at their end can do without, the oldest session's first."""
     for name in sessions.names(state):
         directory = sessions.home(state) / name
-        if not (directory / sessions.LAST_REPORT).exists() or (directory / sessions.FOLLOWED).exists():
+        if not (directory / sessions.LAST_REPORT).exists():
             continue
         try:
             with journal.held(directory):
                 session = journal.read(directory)
+                # A word of a person's, or more boots, may have opened it again.
+                if session.conclusion is None or (directory / sessions.FOLLOWED).exists():
+                    continue
                 wanted = {step.commit.short for purpose in _EDGE for step in session.of_edge(purpose)}
                 yield from (kernel for kernel in _kept(directory) if kernel.name not in wanted)
         except UserError as error:
@@ -57,7 +67,7 @@ def _spare(state: Path, warn: Callable[[str], None]) -> Iterator[Path]:
 
 
 def _shared(state: Path) -> list[Path]:
-    return [path for path in (state / opening.STORE).glob("*/*/") if path.is_dir()]
+    return _directories(state / opening.STORE, "*/*/")
 
 
 def _of_sessions(state: Path) -> list[Path]:
@@ -65,8 +75,9 @@ def _of_sessions(state: Path) -> list[Path]:
 
 
 def _kept(directory: Path) -> list[Path]:
-    return sorted(path for path in (directory / "kernels").glob("*/"))
+    return _directories(directory / "kernels", "*/")
 
 
-def _size(kernel: Path) -> int:
-    return sum(path.stat().st_size for path in kernel.iterdir() if path.is_file())
+def _directories(place: Path, pattern: str) -> list[Path]:
+    # Not those that somebody else is writing or removing just now.
+    return sorted(path for path in place.glob(pattern) if path.suffix not in (".part", ".gone"))

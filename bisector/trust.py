@@ -13,13 +13,17 @@ from bisector.errors import HostError
 from bisector.host import disk, process
 
 MARK, MADE_BY = ".bisector-builds-here", ".bisector-made-by"
-# What stands in the mark that is not the builder's own.
 DISTRUSTED = "another session found a spoiled kernel"
 
 
 def notes(objects: Path) -> list[Path]:
     """Return our own files among the objects: make has no business there."""
     return [path for path in (objects / MARK, objects / MADE_BY) if path.exists()]
+
+
+def _others(objects: Path) -> Path:
+    """Return the mark of other sessions: where make cannot write, and nobody but `prepare` removes it."""
+    return objects.with_name(f"{objects.name}-distrusted")
 
 
 @contextmanager
@@ -40,7 +44,7 @@ def building(objects: Path) -> Iterator[None]:
     if not mark.exists():
         # make then fails in as many words as it has files, and none of them is the commit's fault.
         raise HostError(f"{objects} was taken away while make ran", "resume builds it again", transient=True)
-    if mark.stat().st_size:
+    if _others(objects).exists():
         raise HostError(f"{DISTRUSTED} while make ran in {objects}", "resume builds it from nothing", transient=True)
     mark.unlink()
 
@@ -57,8 +61,10 @@ def prepare(objects: Path, tree: Path, made_by: Sequence[str]) -> str:
     with disk.writing(objects):
         objects.mkdir(parents=True, exist_ok=True)
         why = ""
-        if (objects / MARK).exists():
-            why = DISTRUSTED if (objects / MARK).stat().st_size else "the last build was broken off"
+        if _others(objects).exists():
+            why = DISTRUSTED
+        elif (objects / MARK).exists():
+            why = "the last build was broken off"
         elif (stamp.read_text(errors="replace") if stamp.exists() else None) != maker and any(objects.iterdir()):
             why = "another compiler made them"
         elif _newest(objects) > time.time():
@@ -66,6 +72,7 @@ def prepare(objects: Path, tree: Path, made_by: Sequence[str]) -> str:
             set_back(tree)
     if why:
         emptied(objects)
+        disk.remove(_others(objects))
     if not stamp.exists():
         disk.write(stamp, maker.encode())
     return why
@@ -99,13 +106,10 @@ def set_back(tree: Path) -> None:
 
 
 def distrust(several: Iterable[Path]) -> None:
-    """Leave a mark in object directories that others may hold: whoever builds there begins from nothing.
-
-    Where one is at work it is that one's mark, with words in it: it does not go when make has ended.
-    """
+    """Leave a mark beside object directories that others may hold: whoever builds there begins from nothing."""
     for objects in several:
         with disk.writing(objects), suppress(FileNotFoundError):
-            (objects / MARK).write_text(f"{DISTRUSTED}\n")
+            _others(objects).touch()
 
 
 def emptied(objects: Path) -> None:

@@ -82,7 +82,8 @@ def test_on_paper_it_is_light_and_whole_and_nothing_is_folded(browser: Browser, 
     assert shown.page.evaluate("document.documentElement.scrollWidth") <= 718
     ink = shown.page.evaluate("getComputedStyle(document.body).color")
     assert sum(map(int, re.findall(r"\d+", ink)[:3])) < 3 * 128
-    hidden = "[...document.querySelectorAll('pre')].filter(one => !one.getBoundingClientRect().height).length"
+    assert shown.page.evaluate("getComputedStyle(document.documentElement).colorScheme") == "light"
+    hidden = "[...document.querySelectorAll('pre')].filter(one => !one.checkVisibility()).length"
     assert shown.page.evaluate(hidden) == 0
     clipped = "[...document.querySelectorAll('pre, .wide')].filter(one => one.scrollWidth > one.clientWidth).length"
     assert shown.page.evaluate(clipped) == 0

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from bisector import opening
-from bisector.recipe import Recipe
+from bisector.recipe import NEVER_CACHED, Recipe
+from bisector.reuse import taking
 from tests import samples
 
 # As kbuild calls the compiler: a dependency file for each object, flags of the command line, names from the source.
@@ -41,7 +42,7 @@ class Building:
         compiler.chmod(0o755)
         monkeypatch.setenv("PATH", f"{compiler.parent}:/usr/bin:/bin")
         self.put("Makefile", MAKEFILE)
-        self.put("c.c", '#include "value.h"\nint value = VALUE;\n')
+        self.put("c.c", '#include "value.h"\nint value = VALUE;\nconst char *at = __FILE__;\n')
         self.put("s.S", "#define WORD 1\n.word WORD\n")
         self.put("taken.S", '.section .rodata\n.incbin "blob"\n')
         self.put("include/value.h", "#define VALUE 1\n")
@@ -109,6 +110,15 @@ def test_with_and_without_ccache_the_objects_are_the_same(building: Building) ->
     cached, _ = building.made(building.recipe, "one")
     alone, read = building.made(building.recipe.from_nothing(building.place / "two", alone=True), "two")
     assert (alone, read) == (cached, {"c.c": 1, "s.S": 1, "taken.S": 1})
+
+
+def test_what_ccache_does_with_an_assembler_source_is_asked_of_ccache() -> None:
+    gcc = opening.recipe(samples.settings()).compiler()
+    assert taking.seen(gcc, NEVER_CACHED)
+    assert taking.seen("clang", "--target=aarch64-linux-gnu", NEVER_CACHED)
+    # It could say no: of itself ccache does not see it.
+    assert not taking.seen(gcc)
+    assert not taking.seen("no-such-compiler", NEVER_CACHED)
 
 
 def test_with_a_person_s_options_what_a_c_source_takes_in_is_seen(building: Building) -> None:

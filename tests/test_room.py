@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from pathlib import Path
+
 import pytest
 
-from bisector import room
+from bisector import events, journal, room
+from bisector.model import Verdict
+from tests import samples
 from tests.conftest import ONCE, Bisector
 from tests.minitree import MiniTree
 
@@ -13,13 +18,30 @@ def kernels(bisector: Bisector, session: int) -> set[str]:
     return {path.name for path in (bisector.sessions[session] / "kernels").iterdir()}
 
 
-def test_a_session_at_its_end_keeps_the_kernels_that_tell(tree: MiniTree, bisector: Bisector) -> None:
+def opened_again(session: Path) -> None:
+    """A person's word has opened it, and it was stopped before it had an answer again."""
+    with (session / "journal.jsonl").open("a") as journal:
+        said = events.Marked(commit=samples.PARENT, verdict=Verdict.UNTESTABLE, because="seen", at=samples.DATE)
+        journal.write(events.encode(said).decode() + "\n")
+
+
+@pytest.mark.parametrize(
+    "spare",
+    [
+        lambda session: (session / "report.json").unlink(),
+        lambda session: (session / "followed").touch(),
+        opened_again,
+    ],
+    ids=["no report yet", "followed by others", "opened again"],
+)
+def test_a_session_at_its_end_keeps_the_kernels_that_tell(
+    tree: MiniTree, bisector: Bisector, spare: Callable[[Path], None]
+) -> None:
     ids = tree.story(12, flip_at=7)
     first = bisector.start(tree.path, tree.base, ids[-1], *ONCE)
     assert first.culprit == ids[7]
-    stopped = bisector("start", "--json", "--repo", tree.path, "--old", tree.base, "--new", ids[-1])
-    assert stopped.culprit == ids[7]
-    (bisector.sessions[1] / "report.json").unlink()  # as if it were not at its end
+    assert bisector.start(tree.path, tree.base, ids[-1], *ONCE, "--new-session").culprit == ids[7]
+    spare(bisector.sessions[1])
     before = [kernels(bisector, at) for at in (0, 1)]
     cleaned = bisector("clean", "--json", "--to", "0", "--sessions")
     assert cleaned.code == 0
@@ -32,6 +54,20 @@ def test_a_session_at_its_end_keeps_the_kernels_that_tell(tree: MiniTree, bisect
     again = bisector("retest", "--json", "--session", bisector.sessions[0].name, ids[7], "-n", "1")
     assert [step["seconds"]["build"] for step in again.steps if step["purpose"] == "retest"] == [0]
     assert bisector("report", bisector.sessions[0].name).code == 0
+
+
+def test_a_session_that_is_held_is_left_alone_and_said(tree: MiniTree, bisector: Bisector) -> None:
+    ids = tree.story(6, flip_at=3)
+    bisector.start(tree.path, tree.base, ids[-1], *ONCE)
+    before = kernels(bisector, 0)
+    with journal.held(bisector.sessions[0]):
+        cleaned = bisector("clean", "--to", "0", "--sessions")
+    assert (cleaned.code, kernels(bisector, 0)) == (0, before)
+    assert f"the kernels of session {bisector.sessions[0].name} are left alone: " in cleaned.out
+    # What others write or remove just now is no kernel.
+    (bisector.sessions[0] / "kernels" / "0123456789ab.part").mkdir()
+    assert bisector("clean", "--json", "--to", "8").lines[0]["removed"] == 0
+    assert room.make(bisector.state, 0, pytest.fail)[0] == len(before) - 2
 
 
 def test_room_for_all_of_them_removes_none(tree: MiniTree, bisector: Bisector) -> None:

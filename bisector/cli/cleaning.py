@@ -29,7 +29,7 @@ from bisector.reuse import store
     "--sessions", is_flag=True, help="Those of ended sessions too; not the found commit's and its parents'."
 )
 def clean(as_json: bool, state: Path | None, gib: float, sessions: bool) -> int:
-    """Remove kernels that sessions share, the least recently used first; sessions keep their own."""
+    """Remove kernels that sessions share, the least recently used first; without --sessions, sessions keep theirs."""
     if not math.isfinite(gib):
         raise UserError(f"--to {gib} is no size", "it is a number of GiB, as 1.5")
     opening.make_private(state_directory(state))

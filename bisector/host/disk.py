@@ -58,6 +58,16 @@ def digest(path: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
+def size(directory: Path) -> int:
+    """Return the bytes of the files in a directory; what goes meanwhile has none."""
+    total = 0
+    with suppress(OSError), os.scandir(directory) as entries:
+        for entry in entries:
+            with suppress(OSError):
+                total += entry.stat(follow_symlinks=False).st_size
+    return total
+
+
 def discard(path: Path) -> None:
     """Remove a file or a whole directory, so that a kill in the middle leaves nothing under its name.
 

@@ -184,7 +184,7 @@ def shrink(home: Path, most: int) -> tuple[int, int, int]:
     Return how many were removed, how many are left, and the bytes of these.
     """
     kernels = sorted((used, entry) for recipe in home.glob("*/") for used, entry in _used(recipe))
-    sizes = {entry: sum(path.stat().st_size for path in entry.iterdir()) for _, entry in kernels}
+    sizes = {entry: disk.size(entry) for _, entry in kernels}
     left, removed = sum(sizes.values()), 0
     for _, entry in kernels:
         if left <= most:

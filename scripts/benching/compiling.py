@@ -30,7 +30,7 @@ int main(int argc, char **argv)
 	for (int i = 2; i < argc; i++) {
 		const char *end = strrchr(argv[i], '.');
 
-		if (argv[i][0] != '-' && end && (!strcmp(end, ".c") || !strcmp(end, ".S")))
+		if (argv[i][0] == '/' && end && (!strcmp(end, ".c") || !strcmp(end, ".S")))
 			source = argv[i];
 	}
 	pid_t child = fork();
