@@ -202,16 +202,7 @@ class _Pass:
 
     def make_room(self) -> bool:
         """Remove kernels that are over the bound; tell whether there is room for one more."""
-        if self._most is None or room.taken(self.state) <= self._most:
-            return True
-        _, left, size = room.make(self.state, self._most, self._warn)
-        if size > self._most:
-            names = ", ".join(room.unfinished(self.state)) or "none"
-            self._warn(
-                f"{left} kernels that must not go have {size / (1 << 30):.1f} GiB, more than this pass may use; sessions "
-                f"without an answer: {names} (a directory that nobody wants any more can be deleted)"
-            )
-        return size <= self._most
+        return self._most is None or room.enough(self.state, self._most, self._warn)
 
     def _explained(self, one: Interval) -> bool:
         """Tell whether a commit that was found for this goal was seen to make this change too, in its fresh boots."""

@@ -42,10 +42,19 @@ def make(state: Path, most: int, warn: Callable[[str], None]) -> tuple[int, int,
     return removed + gone, len(own) + shared, size + more
 
 
-def unfinished(state: Path) -> list[str]:
-    """Return the names of the sessions that have kernels and no answer yet."""
-    homes = [sessions.home(state) / name for name in sessions.names(state)]
-    return [home.name for home in homes if not (home / sessions.LAST_REPORT).exists() and _kept(home)]
+def enough(state: Path, most: int, warn: Callable[[str], None]) -> bool:
+    """Make room where it is needed; tell whether that could be done, and warn of what is in the way."""
+    if taken(state) <= most:
+        return True
+    _, left, size = make(state, most, warn)
+    if size > most:
+        homes = [sessions.home(state) / name for name in sessions.names(state)]
+        names = [home.name for home in homes if not (home / sessions.LAST_REPORT).exists() and _kept(home)]
+        warn(
+            f"{left} kernels that must not go have {size / (1 << 30):.1f} GiB, more than they may; resume the sessions "
+            f"without an answer, or delete their directories: {', '.join(names) or 'there are none'}"
+        )
+    return size <= most
 
 
 def _spare(state: Path, warn: Callable[[str], None]) -> Iterator[Path]:

@@ -2,8 +2,8 @@
 
 It boots no kernel of ours: it hands the guest a directory of this machine over 9p on virtio. So a kernel with those
 options is built for all three. The probe stands where virtme-ng's kernel command line names a shell: what it does in
-the guest before it runs a command (mounts, udev, a login) is not counted, in its favour. That it is a program which is
-started for each boot is, in ours: bisector boots from a process that runs already.
+the guest before it runs a command (mounts, udev, a login) is not counted, in its favour. That it is started for each
+boot is, in ours: bisector boots from a process that runs already.
 """
 
 from __future__ import annotations
