@@ -51,8 +51,8 @@ def enough(state: Path, most: int, warn: Callable[[str], None]) -> bool:
         homes = [sessions.home(state) / name for name in sessions.names(state)]
         names = [home.name for home in homes if not (home / sessions.LAST_REPORT).exists() and _kept(home)]
         warn(
-            f"{left} kernels that must not go have {size / (1 << 30):.1f} GiB, more than they may; resume the sessions "
-            f"without an answer, or delete their directories: {', '.join(names) or 'there are none'}"
+            f"{left} kernels that must not go have {size / (1 << 30):.1f} GiB, more than they may; resume the "
+            f"sessions without an answer, or delete their directories: {', '.join(names) or 'there are none'}"
         )
     return size <= most
 
