@@ -147,11 +147,12 @@ def kernel(
             trust.without_later(cache, began)
         return failed
 
-    failed = attempt(recipe)
+    failed, before = attempt(recipe), None
     if failed is not None and like is not None:
-        like = None
-        failed = attempt(recipe)
-    if failed is not None:
+        # With a configuration of its own, and with one job as below: what fails so for the same reason failed twice.
+        like, before = None, failed
+        failed = attempt(recipe.with_jobs(1))
+    if failed is not None and failed != before:
         failed = _settled(failed, functools.partial(attempt, recipe.with_jobs(1)), objects, log)
     return failed or _kept(recipe, commit, tree, objects, into, clean, like)
 

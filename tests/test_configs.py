@@ -127,3 +127,6 @@ def test_a_commit_that_breaks_is_configured_afresh(tree: MiniTree, bisector: Bis
     for commit in set(ran.tested("search")) & set(ids[4:7]):
         log = (session / "logs" / f"{commit[:12]}.build.log").read_text()
         assert log.index("$ # configured as ") < log.index(" tinyconfig")
+        # Twice, and no more often: the second time with one job, and both times for the same reason.
+        made = [line for line in log.splitlines() if line.startswith("$ ") and line.endswith(" Image")]
+        assert [" -j1 " in line for line in made] == [False, True]
