@@ -259,8 +259,7 @@ def _lines(log: Path, begin: int) -> list[str]:
 def broken(commit: Commit, log: Path, tree: Path, begin: int = 0) -> BrokenBuild:
     """Read from a failed build's log why it failed. Raises HostError if it was our machine.
 
-    `begin`: the byte at which this attempt's lines begin. Paths below `tree` are told as the commit has them
-    (ccache makes them relative to the object directory).
+    `begin`: the byte at which this attempt's lines begin. Paths are told as the commit has them, ccache's too.
     """
     because = buildlog.because(_lines(log, begin))
     return BrokenBuild(commit.id, because.replace(f"{tree}/", "").replace(f"../{tree.name}/", ""))

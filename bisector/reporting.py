@@ -110,7 +110,9 @@ def _consoles(session: Session) -> dict[str, tuple[str, ...]]:
             with suppress(OSError, transcripts.Changed):
                 if taken.heard is not None:
                     said = transcripts.again(taken.heard, session.directory / "logs").text
-                    told[f"{taken.commit.short}, {when}"] = tuple(said.splitlines())
+                    # A serial line ends in a carriage return, and the terminal between may have put one more there.
+                    lines = (line.rstrip("\r") for line in said.split("\n"))
+                    told[f"{taken.commit.short}, {when}"] = tuple(lines)
     return told
 
 

@@ -178,6 +178,9 @@ def test_it_is_written_at_the_end_of_a_session_and_printed_on_request(tree: Mini
     assert bisector("report", "--format", "html").out == kept
     for word in ("How the range narrowed", "What the commit changed", "+\tHITS(", "lines of its console"):
         assert word in kept, word
+    # Its lines end in two carriage returns and a line feed, and are lines once.
+    console = kept.partition("lines of its console")[2].partition("</pre>")[0].splitlines()
+    assert sum("><" in line for line in console) < len(console) / 4
     # Without the repository it says what the journal has.
     tree.path.rename(tree.path.with_name("moved"))
     left = bisector("report", "--format", "html")

@@ -96,7 +96,7 @@ def test_what_it_does_is_told_of_the_confirming_boots_before_and_after() -> None
         "  before, at bbbbbbbbbbbb  STUCK in 3 of 3 boots",
         "  after, at cccccccccccc   OK(ss=1 again=1/1) in 3 of 3 boots",
         "  # before, at bbbbbbbbbbbb",
-        f"  {samples.LINE}",
+        "  fact scenario=exec-sigtrap open=0",
     ]
 
 

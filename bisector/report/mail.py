@@ -161,7 +161,7 @@ def _side(when: str, side: Behaviour) -> str:
     times = {outcome: side.outcomes.count(outcome) for outcome in side.outcomes}
     told = ", ".join(f"{outcome} in {number} of {len(side.outcomes)} boots" for outcome, number in times.items())
     lines = ["", _wrapped(f"{when}, at {side.commit.short}: {told}", "    ", "  ")]
-    return "\n".join([*lines, *(f"    {harmless.line(line)}"[:LONGEST] for line in side.lines)])
+    return "\n".join([*lines, *(f"    {harmless.line(line)}"[:LONGEST] for line in side.told())])
 
 
 def _sure(report: Report, made: Conclusion) -> str:

@@ -154,7 +154,7 @@ def _behaviour(report: Report) -> Section | None:
     facts = tuple((title, _times(side)) for title, side in sides)
     code: list[str] = []
     for title, side in sides:
-        code += [f"# {title}", *side.lines]
+        code += [f"# {title}", *side.told()]
     return Section("What it does, before and after", facts, code=tuple(code))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -27,6 +28,10 @@ class Visit:
     booted: bool = True
 
 
+# Nonce, number and checksum of a probe's line (guest/PROTOCOL.md).
+_SIGNED = re.compile(r"^@bsct [0-9a-f]+ [0-9]+ [0-9a-f]{8} ")
+
+
 @dataclass(frozen=True, slots=True)
 class Behaviour:
     """The asked scenario at one commit: its outcome in each boot, and the console lines that show it."""
@@ -34,6 +39,10 @@ class Behaviour:
     commit: Commit
     outcomes: tuple[Outcome, ...]
     lines: tuple[str, ...]
+
+    def told(self) -> tuple[str, ...]:
+        """Return these lines for people: what the probe's say, without what shows that they are its own."""
+        return tuple(_SIGNED.sub("", line) for line in self.lines)
 
 
 @dataclass(frozen=True, slots=True)
