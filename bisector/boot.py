@@ -150,8 +150,6 @@ def _watched(
         except monitor.Gone:
             listen.run_out(said, seen.watch.limits.output)
         seen.seconds = time.monotonic() - seen.started
-        if seen.ending in _BY_ITSELF:
-            qemu.quit()
         # What a guest says while its CPUs are sampled is not judged: how much it is, the host's time decides.
         seen.text = said.text
         if seen.ending is None or seen.ending in _BY_ITSELF:

@@ -17,7 +17,7 @@ TICK, LOOK = 0.1, 0.05
 # A look that comes this much late means that we did not run: Ctrl-Z, a swapping or suspended host.
 SLEPT = 2.0
 # Host seconds of looks that the guest's talk overtook, after which it is halted for one that nothing can overtake;
-# and how long the last words of a QEMU that is halted, or whose guest has ended, need to get through the line.
+# and how long the last words of a QEMU that is halted need to get through the line.
 OVERTAKEN, DRAINED = 0.5, 0.02
 
 
@@ -70,7 +70,7 @@ class _Listener:
         while True:
             self.qemu.hear(TICK)
             ended = self.qemu.guest_ended
-            block = self.said.read(DRAINED if ended else 0)
+            block = self.said.read(0)
             now = time.monotonic()
             if now - looked > SLEPT:
                 self.seen.started += now - looked
@@ -78,8 +78,11 @@ class _Listener:
             self.seen.hear(block or "")
             if watch.flooded:
                 return Ending.FLOODED
-            if ended and not block:
+            if ended:
                 self._last_look()
+                self._last_words()
+                if watch.flooded:
+                    return Ending.FLOODED
                 return Ending.RESET if self.qemu.guest_reset else Ending.POWERED_OFF
             if block is None:
                 return None
@@ -100,6 +103,15 @@ class _Listener:
         with suppress(monitor.Gone):
             if (told := self.qemu.clock(self.register)) is not None:
                 self.seen.watch.look(told, quiet=False)
+
+    def _last_words(self) -> None:
+        """End QEMU, whose guest has ended, and hear all that is still on the line: it closes behind that."""
+        self.qemu.quit()
+        deadline = time.monotonic() + process.GRACE
+        while not self.seen.watch.flooded and time.monotonic() < deadline:
+            if (block := self.said.read(TICK)) is None:
+                return
+            self.seen.hear(block)
 
     def _looked(self) -> tuple[Ending | None, bool]:
         """Look at the guest's clock as it runs; return whether it was quiet, so that its limits could be judged."""

@@ -23,9 +23,10 @@ class _Child(pexpect.spawn):  # type: ignore[type-arg]
         self._argv, self._descriptors = argv, tuple(descriptors)
         # Echo off: we never type, and the log holds what the guest said and nothing else.
         super().__init__(argv[0], encoding="utf-8", codec_errors="backslashreplace", echo=False, timeout=None)
-        # pexpect's defaults sleep 0.1 s in each of several places, for terminals with a person in front.
+        # pexpect's defaults sleep 0.1 s in each of several places, for terminals with a person in front. What is
+        # closed here has ended before.
         for sleeper in (self, self.ptyproc):  # type: ignore[attr-defined]
-            sleeper.delayafterclose = sleeper.delayafterterminate = 0.01
+            sleeper.delayafterclose, sleeper.delayafterterminate = 0.0, 0.01
 
     def _spawnpty(self, _: list[str], **options: Any) -> Any:
         for descriptor in self._descriptors:
@@ -136,7 +137,7 @@ class Console:
         # The pty closes a moment before the child is gone; pexpect's own wait() has no deadline.
         deadline = time.monotonic() + process.GRACE
         while self._child.isalive() and time.monotonic() < deadline:
-            time.sleep(0.005)
+            time.sleep(0.001)
         if self._child.signalstatus is not None:
             return 128 + int(self._child.signalstatus)
         return self._child.exitstatus
