@@ -12,10 +12,9 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import betaln
 
 from bisector.evidence.graph import Places, Range, Weights
-from bisector.evidence.rates import PRIOR, Tally
+from bisector.evidence.rates import PRIOR, Tally, special
 from bisector.model import Verdict
 
 
@@ -74,6 +73,7 @@ def posterior(
         if commit in within:
             new[:, within.ancestors(commit)] += counts[:, np.newaxis]
     old = total[:, np.newaxis] - new
+    betaln = special().betaln
     logs = betaln(PRIOR + new[0], PRIOR + new[1]) + betaln(PRIOR + old[0], PRIOR + old[1]) - betaln(PRIOR, PRIOR)
     possible = np.ones(len(within), dtype=np.bool_)
     for commit, found in (marks or {}).items():
@@ -87,6 +87,6 @@ def posterior(
     highest = float(logs.max())
     weights = np.exp(logs - highest)
     mean = float(weights.mean())
-    alike = float(betaln(PRIOR + total[0], PRIOR + total[1]))
+    alike = float(special().betaln(PRIOR + total[0], PRIOR + total[1]))
     odds = np.exp(np.clip(alike - highest, -700.0, 700.0)) / mean
     return Posterior(within, weights / weights.sum(), float(odds / (1 + odds)))

@@ -7,17 +7,25 @@ Statistical Science 16, 2001). The home of scipy.
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
-
-from scipy.special import betaincinv, betaln
+from typing import Any
 
 from bisector.model import Verdict
 
 PRIOR = 0.5
 # Rates that tests are planned with are pessimistic: with this probability the true one is no worse.
 CAREFUL = 0.9
+
+
+@functools.cache
+def special() -> Any:
+    """Return scipy.special. Its import takes longer than all else that most commands do, and they need none of it."""
+    from scipy import special as functions
+
+    return functions
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +64,7 @@ class Tally:
 
     def quantile(self, share: float) -> float:
         """Return the rate of *new* below which the true one lies with this probability."""
-        return float(betaincinv(PRIOR + self.new, PRIOR + self.old, share))
+        return float(special().betaincinv(PRIOR + self.new, PRIOR + self.old, share))
 
     def interval(self, level: float = 0.95) -> tuple[float, float]:
         """Return the equal-tailed credible interval of the rate of *new*: Jeffreys', with closed ends at 0 and 1."""
@@ -83,6 +91,7 @@ def difference(one: Tally, other: Tally) -> float:
 
 def _evidence(tally: Tally) -> float:
     """Return the logarithm of the probability of the very sequence of readings, over all rates."""
+    betaln = special().betaln
     return float(betaln(PRIOR + tally.new, PRIOR + tally.old) - betaln(PRIOR, PRIOR))
 
 
