@@ -86,7 +86,10 @@ def test_forerunners_end_with_the_session(
     bisector.env["PATH"] = os.environ["PATH"]
     ran = bisector("resume", "--json")
     assert (ran.code, ran.culprit) == (0, ids[5]), ran.err
-    leftovers.nothing_left(bisector, tree)
+    assert leftovers.running() == []
+    # A forerunner that is ended in the middle of a build leaves that to whoever opens its workspace next.
+    elsewhere = [str(place) for place in bisector.state.glob("workspaces/*/[1-9]*")]
+    assert [path for path in leftovers.files(bisector, tree) if not path.startswith(tuple(elsewhere))] == []
 
 
 def test_a_plan_counts_the_worktrees_of_those_that_build_ahead(tree: MiniTree, bisector: Bisector) -> None:

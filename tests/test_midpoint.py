@@ -42,6 +42,7 @@ def searched(
     return tested
 
 
+@pytest.mark.timeout(400)
 @pytest.mark.parametrize("size", [2, 3, 7, 100, 1000])
 def test_a_line_takes_a_step_more_at_most(size: int) -> None:
     within = line(0, size)

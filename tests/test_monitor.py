@@ -179,13 +179,18 @@ def test_nobody_can_swallow_that_the_log_is_not_whole(tmp_path: Path) -> None:
 
 @dataclass
 class Told:
-    """A boot by script: what is read at each look, before and after the guest's clock was asked."""
+    """A boot by script: what is read at each look, before and after the guest's clock was asked.
+
+    `rest`: what comes through the line when QEMU is told to end.
+    """
 
     looks: list[tuple[str, float, str]]
+    rest: list[str] = field(default_factory=list)
     guest_ended: bool = False
     guest_reset: bool = False
     _turn: int = -1
     _late: bool = False
+    _told_to_end: bool = False
 
     def hear(self, _: float) -> None:
         self._turn, self._late = self._turn + 1, False
@@ -196,7 +201,12 @@ class Told:
         # Once more when the guest has ended.
         return self.looks[min(self._turn, len(self.looks) - 1)][1]
 
-    def read(self, _: float) -> str:
+    def quit(self) -> None:
+        self._told_to_end = True
+
+    def read(self, _: float) -> str | None:
+        if self._told_to_end:
+            return self.rest.pop(0) if self.rest else None
         if self.guest_ended:
             return ""
         before, _, after = self.looks[self._turn]
@@ -237,6 +247,20 @@ def test_what_a_guest_needed_is_known_although_it_ends_between_two_looks(monkeyp
     assert listen.listened(told, seen, told, 0) is Ending.POWERED_OFF  # type: ignore[arg-type]
     spans = seen.watch.spans()
     assert (spans.boot, spans.total) == (4, 4)
+
+
+def test_what_is_on_the_line_when_the_guest_has_ended_is_heard(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(listen, "LOOK", 1000.0)
+    words = frame(0, "begin version=1") + "\n"
+    told = Told([("", 3, "")], [words[:9], "", words[9:]])
+    seen = listen.Seen(Watch(FLOOR, NONCE, monitor.GRAIN))
+    assert listen.listened(told, seen, told, 0) is Ending.POWERED_OFF  # type: ignore[arg-type]
+    assert (seen.watch.begun, told.rest) == (True, [])
+    # And no more of it than a guest may say.
+    told = Told([("", 3, "")], ["talk\n" * FLOOR.output] * 3)
+    seen = listen.Seen(Watch(FLOOR, NONCE, monitor.GRAIN))
+    assert listen.listened(told, seen, told, 0) is Ending.FLOODED  # type: ignore[arg-type]
+    assert len(told.rest) == 2
 
 
 @dataclass
