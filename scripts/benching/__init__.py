@@ -15,10 +15,10 @@ hundredth or two. make, its shells and the linker together are an eighth.
 A command's start is imports: scipy's took longer than all others together, and is put off until a rate is asked for.
 Of a session on the mini kernel py-spy sees mostly waiting (for make, for QEMU), and then the syncs of the journal.
 
-Of what a boot costs beside QEMU itself, a third was waiting at its end: 20 ms for last words (now read to the end of
-the line), 10 ms in pexpect's close, 5 ms between two looks at the exit code. What is left is QEMU's start under a
-monitor, the fork, and a pty that is written letter by letter; to read it every 5 ms (`loop.call_later` in
-`Monitor._drain`) took a twentieth of the wakeups, and no time that could be told from chance.
+Much of what a boot cost beside QEMU itself was waiting at its end: for last words (now read to the end of the line),
+in pexpect's close, between two looks at the exit code. What is left is QEMU's start under a monitor, the fork, and a
+pty that is written letter by letter; to read it every few ms (`loop.call_later` in `Monitor._drain`) takes far fewer
+wakeups, and saved no time that could be told from chance.
 
 A cold search costs more than the script beside it (`--only demo`), on purpose: both ends are built and booted before
 anything is searched. In a step, what is left beside make and QEMU is asking Kconfig where it must be asked, and the
