@@ -14,7 +14,7 @@ from pathlib import Path
 from bisector import api, branches, changes, opening, room
 from bisector.branches import Beat, Passed, Reported, Tip
 from bisector.changes import Change, Interval
-from bisector.errors import Interrupted, UserError
+from bisector.errors import HostError, Interrupted, UserError
 from bisector.events import Event, Tested, now
 from bisector.evidence import ends
 from bisector.host import disk, messages
@@ -57,7 +57,11 @@ def one_pass(
         passed = walk.walked(repository.commit(branch))
         tell(passed)
         walk.heard_of()
-        walk.make_room()
+        try:
+            walk.make_room()
+        except HostError as error:
+            # The next pass makes it first of all.
+            warn(f"no room was made: {error.message}")
         return passed
 
 
