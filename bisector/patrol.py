@@ -200,7 +200,7 @@ class _Pass:
             raise Interrupted(self._over, "the next pass goes on")
 
     def _require_room(self) -> None:
-        if self._most is not None and not self.make_room():
+        if not self.make_room():
             self._over = "the disk of this pass is used up"
             raise Interrupted(self._over, "the next pass goes on")
 

@@ -103,7 +103,7 @@ class Recipe:
             cached = {"CCACHE_DISABLE": "1"}
         elif self.ccache is not None:
             cached = {"CCACHE_DIR": self.ccache, "CCACHE_BASEDIR": str(tree)}
-            # Its own preprocessor costs each object that it lacks a third more.
+            # By its own preprocessor each source that it lacks is read twice.
             cached |= {"CCACHE_DEPEND": "1"} if self.plain else {}
             # Its temporary files too: those of a killed ccache would stay for ever.
             cached["CCACHE_TEMPDIR"] = sandbox.SCRATCH if self.walled else kept["TMPDIR"]

@@ -2,9 +2,9 @@
 
 What was looked at and is not done, for whoever makes it faster:
 
-ccache by its own preprocessor costs a third of a cold kernel's CPU time more: it preprocesses each source, and then
-compiles it again. So it goes by dependency files (`CCACHE_DEPEND`), which costs nothing (`--only clean`) but does not
-see `.incbin`: the vDSO could be an earlier one, and so nothing that is written in assembler is cached
+ccache by its own preprocessor costs CPU time for each object that is not there: it preprocesses the source, and then
+compiles it from the beginning. So it goes by dependency files (`CCACHE_DEPEND`), which costs nothing (`--only clean`)
+but does not see `.incbin`: the vDSO could be an earlier one, and so nothing that is written in assembler is cached
 (`bisector/recipe.py`). `CCACHE_NOCPP2` compiles what was preprocessed, and gcc then makes another kernel of the same
 source.
 

@@ -6,35 +6,26 @@ import json
 import os
 import subprocess
 import sys
-import tempfile
 import time
 from dataclasses import dataclass
-from pathlib import Path
 
-from kernel_history import make
 from planting import plain
 from planting.kinds import Planted
 
-from benching.pairs import SOURCE
-from bisector import opening
+from benching.linux import linux
 
 
 def rows() -> list[str]:
     """Return the rows: a cold store and cache, and a warm store, each beside the same script's run."""
-    home = opening.cache() / "demo"
-    home.mkdir(parents=True, exist_ok=True)
-    repo = home / "linux-6.12.git"
-    history = make(SOURCE, repo, "demo")
-    with tempfile.TemporaryDirectory(dir=home) as place:
+    with linux() as source:
+        repo, history, place = source.repo, source.history, source.place
         # A cache of its own: nothing of an earlier run, and the probe's compilation counts too.
         environ = os.environ | {"XDG_CACHE_HOME": f"{place}/cache"}
         argv = [sys.executable, "-m", "bisector", "start", "--json", "--new-session", "--state", f"{place}/state"]
         argv += ["--repo", str(repo), "--old", history.old, "--new", history.new, "--scenario", "exec-sigtrap"]
         cold, warm = (_timed(argv, environ) for _ in range(2))
         began = time.monotonic()
-        said = plain.bisect(
-            repo, Planted(history.old, history.new, frozenset({history.culprit})), Path(place, "hand")
-        )
+        said = plain.bisect(repo, Planted(history.old, history.new, frozenset({history.culprit})), place / "hand")
         by_hand = time.monotonic() - began
     if said.named != history.culprit:
         raise SystemExit(f"the script named {said.named}")
