@@ -2,8 +2,9 @@
 
 Each is built from nothing, and booted until so many boots that all read alike leave no more than its share of the
 risk; the rate at which a boot would tell is taken from the ends, and for the parents from the culprit's own fresh
-boots: along a range rates drift. Where the same kernel reads now so, now so, a sequential test decides, but only
-with rates that come from unsteady ends: else there is no verdict, and the search begins to weigh.
+boots: along a range rates drift, so a parent that reads *new* half as often is told from an old one too. Where the
+same kernel reads now so, now so, a sequential test decides, but only with rates that come from unsteady ends: else
+there is no verdict, and the search begins to weigh.
 """
 
 from __future__ import annotations
@@ -16,9 +17,13 @@ from bisector.errors import Misinferred
 from bisector.evidence import sequential
 from bisector.evidence.confirm import Fresh
 from bisector.evidence.rates import Tally, boots_for, difference
+from bisector.evidence.sequential import Rates
 from bisector.model import Commit, Kernel, Purpose, Step, Verdict
 from bisector.readings import Readings
 from bisector.weighing import rates
+
+# Two rates that are one with this probability, when either was as likely before the boots, are taken for one.
+ALIKE = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,9 +46,10 @@ class Edge:
         made = self._fresh(self.culprit, Purpose.CULPRIT, 1 - rates(self.readings).old.at_most, share)
         seen = {self.culprit.id: made}
         if made.verdict is Verdict.NEW:
-            shown = Tally.of(step.verdict for step in made.steps)
+            shown = Rates(rates(self.readings).old, Tally.of(step.verdict for step in made.steps))
+            rate = min(shown.new.at_least, shown.halfway)
             for old in self.olds:
-                seen[old.id] = self._fresh(old, Purpose.PARENT, shown.at_least, share / len(self.olds))
+                seen[old.id] = self._fresh(old, Purpose.PARENT, rate, share / len(self.olds))
         return seen
 
     def apart(self, fresh: Mapping[str, Fresh]) -> bool:
@@ -62,8 +68,21 @@ class Edge:
             difference(made, other) >= 1 - self.risk / len(self.olds) and made.rate > other.rate for other in others
         )
 
+    def as_the_old_end(self, fresh: Mapping[str, Fresh]) -> bool:
+        """Tell whether all that is old reads *new* no more often than the old end does, as far as boots tell."""
+        if not self.weighed:
+            return True
+        marked, within, end = self.readings.steps.marked(), self.readings.within, rates(self.readings).old
+        others = [_not_new(fresh[old.id].steps) for old in self.olds if old.id not in marked]
+        tallies = self.readings.tallies().items()
+        inside = [seen for one, seen in tallies if one in within and not within.is_ancestor(self.culprit.id, one)]
+        others.append(sum(inside, Tally()))
+        return all(other.rate <= end.rate or difference(other, end) < ALIKE for other in others)
+
     def once_more(self) -> None:
-        """Boot the culprit and each of the others one time more."""
+        """Boot the old end, the culprit and each of the others one time more."""
+        end = self.readings.steps.session.started.old
+        self.readings.steps.tested(end, Purpose.OLD_END, len(self._taken(end, Purpose.OLD_END, 0)) + 1, None)
         for commit, purpose in ((self.culprit, Purpose.CULPRIT), *((old, Purpose.PARENT) for old in self.olds)):
             self._taken(commit, purpose, len(self._taken(commit, purpose, 0)) + 1)
 
@@ -102,7 +121,7 @@ class Edge:
         if not self.weighed:
             return None
         try:
-            return rates(self.readings).test(risk)
+            return rates(self.readings).strict(risk)
         except ValueError:
             return None
 

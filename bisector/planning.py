@@ -12,6 +12,7 @@ from bisector.errors import UserError
 from bisector.evidence import forecast
 from bisector.evidence.forecast import Expected, Plan, Speeds
 from bisector.evidence.rates import Tally, boots_for
+from bisector.evidence.sequential import Rates
 from bisector.host import trees
 from bisector.host.repository import Repository
 from bisector.known import Session
@@ -41,10 +42,13 @@ def plan(settings: Settings, repository: Repository, old: Commit, new: Commit, s
         differ.append(looked_at.get(commit, _UNSEEN))
     steps, search = forecast.searched(_estimated(differ, looked_at)[::-1], there[::-1])
     risk = (1 - settings.confidence) / 4
-    certifying = settings.confirm_boots or boots_for(risk, Tally(settings.end_boots, 0).at_least)
+    # Of the commit, of the new end without it, and of its parent.
+    shown = Rates(Tally(0, settings.end_boots), Tally(settings.end_boots, 0))
+    once, parent = (settings.confirm_boots or boots_for(risk, rate) for rate in (shown.new.at_least, shown.halfway))
+    fresh = 2 * once + parent
     beside = len({old.id, new.id, *bases} - exact) + forecast.REVERTED
     on_top = Expected(search.median + beside, search.worst + beside)
-    booted = forecast.boots(steps, settings.end_boots, certifying, len({*bases} - {old.id}))
+    booted = forecast.boots(steps, settings.end_boots, fresh, len({*bases} - {old.id}))
     return Plan(
         old,
         new,

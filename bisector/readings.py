@@ -19,6 +19,8 @@ class Readings:
 
     Where the behaviour went back and forth only that part has one change, and what lies above it says nothing of
     it: but for the new end's boots, which tell how the new behaviour reads. `others`: commits that count as not new.
+    `partly`: the commit where the lower part ends reads *new* more often than the old end, and less often than the
+    new one, whose boots then tell nothing of that part.
     """
 
     steps: Steps
@@ -26,6 +28,12 @@ class Readings:
     whole: Range
     within: Range
     others: frozenset[str] = frozenset()
+    partly: bool = False
+
+    @property
+    def top(self) -> str:
+        """The commit whose boots tell how the new behaviour reads."""
+        return self.within.ids[-1] if self.partly else self.steps.session.started.new.id
 
     def tallies(self) -> dict[str, Tally]:
         """Return the counts of every commit that tells something of the range, its lower bounds' among them."""
@@ -39,8 +47,9 @@ class Readings:
         if self.within is self.whole:
             return seen
         kept = {commit: tally for commit, tally in seen.items() if commit in self.within or commit not in self.whole}
-        top = self.within.ids[-1]
-        kept[top] = kept.get(top, Tally()) + seen.get(self.steps.session.started.new.id, Tally())
+        if not self.partly:
+            top = self.within.ids[-1]
+            kept[top] = kept.get(top, Tally()) + seen.get(self.top, Tally())
         return kept
 
     def known(self) -> Posterior:
@@ -71,6 +80,6 @@ class Readings:
         """Tell whether any commit read now so, now so."""
         return any(tally.mixed for tally in self.tallies().values())
 
-    def up_to(self, new: str) -> Readings:
+    def up_to(self, new: str, *, partly: bool = False) -> Readings:
         """Return the readings of the part of the range that ends at this commit."""
-        return replace(self, within=self.within.up_to(new))
+        return replace(self, within=self.within.up_to(new), partly=partly or self.partly)

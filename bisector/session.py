@@ -17,7 +17,7 @@ from bisector.evidence import confirm, odds
 from bisector.evidence.confirm import Fresh
 from bisector.evidence.graph import Range
 from bisector.evidence.posterior import Posterior
-from bisector.evidence.rates import Tally
+from bisector.evidence.rates import Tally, difference
 from bisector.model import Commit, Purpose, Question, Verdict
 from bisector.readings import Readings
 from bisector.reads import Reads, Searches
@@ -131,7 +131,20 @@ class Bisection:
             alike = self.git.cannot_differ
             made = self._sure(readings, edge, lambda fresh: confirm.conclude(first, olds, fresh, files, alike))
         assert made is not None
-        return made
+        return self._and_after_it(readings, first, made)
+
+    def _and_after_it(self, readings: Readings, first: Commit, made: Conclusion) -> Conclusion:
+        """Say so if the named change is not the last one: what it brought reads *new* less often than the new end."""
+        seen, end = self.steps.tallies(readings.question), self.session.started.new.id
+        shows = self.repository.read(readings.top) if readings.partly else first
+        one, other = (seen.get(commit, Tally()) for commit in (shows.id, end))
+        surely = one.rate < other.rate and difference(one, other) >= self.steps.settings.confidence
+        if made.kind not in (Kind.FOUND, Kind.AMONG) or not (readings.partly or surely):
+            return made
+        return replace(
+            made,
+            because=f"{made.because}; another change comes after it: {shows.short} reads {one}, the new end {other}",
+        )
 
     def _olds(self, first: Commit, others: Sequence[Commit]) -> list[Commit]:
         """Return what a culprit or a set grows from: a culprit's parents in its own order, or any number of them."""
@@ -203,6 +216,8 @@ class Bisection:
                 doubt = f"all boots together are sure of it with {share:.3g} only"
             elif not edge.apart(fresh):
                 doubt = "its fresh boots hardly differ from those of its parent"
+            elif not edge.as_the_old_end(fresh):
+                doubt = "its parent reads new more often than the old end: there may be another change before it"
             else:
                 return made
             edge.once_more()

@@ -10,12 +10,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from bisector.endings import Candidate, Conclusion, Kind
 from bisector.evidence import choice, odds, sequential
 from bisector.evidence.posterior import Posterior
-from bisector.evidence.rates import Tally, boots_for
+from bisector.evidence.rates import Tally, boots_for, difference
+from bisector.evidence.sequential import Rates
 from bisector.model import Commit, Kernel, Purpose, Step, Verdict
 from bisector.readings import Readings
 from bisector.steps import Steps
@@ -23,8 +24,6 @@ from bisector.steps import Steps
 # Boots of each end from which the rates are taken, where they are not steady; and up to how many, if those do not
 # tell the ends apart well enough for a test.
 RATED, MOST_RATED = 20, 160
-# Boots that a commit may need on average.
-MOST_EACH = 250
 # What a build costs, in boots, until this session has timed its own.
 BUILD = 10.0
 # A commit that shows neither behaviour in so many boots, and none of the two in any, is untestable.
@@ -35,28 +34,10 @@ LIKELY = 0.5
 Verdicts = Mapping[str, Verdict]
 
 
-@dataclass(frozen=True, slots=True)
-class Rates:
-    """How often old and new commits read *new*, from boots of the ends."""
-
-    old: Tally
-    new: Tally
-
-    def test(self, risk: float) -> sequential.Test:
-        """Return the test of one commit. Raises ValueError if the ends are not told apart well enough.
-
-        Two rates that are all but one are told apart as well, by millions of boots: nobody waits for those.
-        """
-        test = sequential.Test(self.old.at_most, self.new.at_least, risk)
-        if test.boots > MOST_EACH:
-            raise ValueError(f"a commit would need {test.boots:.0f} boots")
-        return test
-
-
 def rates(readings: Readings) -> Rates:
-    """Return the rates from what the ends' boots showed so far."""
-    started, seen = readings.steps.session.started, readings.steps.tallies(readings.question)
-    return Rates(seen.get(started.old.id, Tally()), seen.get(started.new.id, Tally()))
+    """Return the rates from what the boots of the old end and of the new behaviour's showed so far."""
+    seen = readings.steps.tallies(readings.question)
+    return Rates(seen.get(readings.steps.session.started.old.id, Tally()), seen.get(readings.top, Tally()))
 
 
 def telling(readings: Readings) -> int:
@@ -91,6 +72,10 @@ class Weighing:
             verdicts = self._verdicts(test) if test else {}
             self._narrow(verdicts)
             known = self.readings.known()
+            if test and (partly := self._partly(known)) is not None:
+                self.readings = self.readings.up_to(partly, partly=True)
+                test = self._rated()
+                continue
             if test is None or known.ranked(1)[0][1] >= 1 - self.risk:
                 return known
             begun = [commit for commit in self._weighed() if commit not in verdicts and commit in known.within]
@@ -132,8 +117,12 @@ class Weighing:
         """Boot the ends until their rates are known well enough; None if they are not told apart even so."""
         started, times = self.steps.session.started, RATED
         while True:
-            for end, purpose in ((started.old, Purpose.OLD_END), (started.new, Purpose.NEW_END)):
-                self.steps.tested(end, purpose, times, None)
+            self.steps.tested(started.old, Purpose.OLD_END, times, None)
+            if self.readings.partly:
+                top = self.read(self.readings.top)
+                self.steps.tested(top, Purpose.WEIGHED, times, self.readings.question)
+            else:
+                self.steps.tested(started.new, Purpose.NEW_END, times, None)
             try:
                 return rates(self.readings).test(self._each)
             except ValueError:
@@ -149,6 +138,30 @@ class Weighing:
             within = self.readings.within
             if found is Verdict.NEW and commit in within and any(whole.is_ancestor(commit, old) for old in olds):
                 self.readings = self.readings.up_to(commit)
+
+    def _partly(self, known: Posterior) -> str | None:
+        """Return a commit that is not as the old end, and not as the new one: it has another change below it.
+
+        What comes with one commit and becomes steady with a later one is two changes, and the model knows one: it
+        would put such a commit on the side to which its rate is nearer.
+        """
+        shown = rates(self.readings)
+        test = shown.strict(self.risk / 2)
+        for commit, tally in self.readings.tallies().items():
+            if commit not in known.within or commit == self.readings.top:
+                continue
+            seen = tally
+            if any(one.purpose is Purpose.PARENT for one in self.steps.of(commit)):
+                # What certified may not say the same as what searched.
+                while test.verdict(seen) is None and len(self.steps.of(commit)) < test.most:
+                    self.steps.more(self.read(commit), Purpose.WEIGHED, 1, self.readings.question)
+                    seen = self.readings.tallies()[commit]
+            if test.ratio(seen) < test.bound:
+                continue
+            less = seen.rate < shown.new.rate and difference(seen, shown.new) >= 1 - self._each
+            if less or known.culprit[known.within.ancestors(commit)].sum() < LIKELY:
+                return commit
+        return None
 
     def _verdicts(self, test: sequential.Test) -> dict[str, Verdict]:
         """Return the verdict on every commit that has one, in the order of their first boots."""
@@ -198,7 +211,7 @@ class Weighing:
 
     def _closed(self, verdicts: Verdicts) -> set[str]:
         """Return the commits that no boot is spent on: those with a verdict, and the new end."""
-        return {*verdicts, self.steps.session.started.new.id}
+        return {*verdicts, self.readings.top}
 
     def _following(self, known: Posterior, verdicts: Verdicts, test: sequential.Test) -> str | None:
         there = [commit for commit, made in self.steps.bench.known.items() if isinstance(made, Kernel)]

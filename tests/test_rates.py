@@ -9,7 +9,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bisector import weighing
 from bisector.evidence import sequential
 from bisector.evidence.rates import Tally, boots_for, difference
 from bisector.model import Verdict
@@ -138,9 +137,9 @@ def test_ends_that_are_all_but_alike_are_not_told_apart_by_boots_without_end() -
     for old in counts:
         for new in counts:
             try:
-                test = weighing.Rates(old, new).test(0.001)
+                test = sequential.Rates(old, new).test(0.001)
             except ValueError as error:
                 refused += "boots" in str(error)
             else:
-                assert test.boots <= weighing.MOST_EACH
+                assert test.boots <= sequential.MOST_EACH
     assert refused

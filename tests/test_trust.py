@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from simulating import histories
-from simulating.trials import CELLS, CONFIDENCE, Cell, trial
+from simulating.trials import CELLS, CONFIDENCE, TWO, Cell, trial
 from simulating.world import Halves, History, World, session
 
 from bisector.endings import Kind, Revert
@@ -123,6 +123,26 @@ def test_of_a_behaviour_that_goes_and_comes_back_the_named_commit_made_it(back: 
             made = session(BackAndForth(history, "", shown, random.Random(seed)), CONFIDENCE)
             if made.culprit is not None:
                 assert history.within.place[made.culprit.id] in (10, 50)
+
+
+@pytest.mark.parametrize("cell", [cell for cell in TWO if cell.halfway == 0.5], ids=str)
+def test_what_comes_with_one_commit_and_becomes_frequent_with_another_is_the_first_ones(cell: Cell) -> None:
+    endings = Counter(trial(cell, seed).ending for seed in range(40))
+    assert endings["wrong"] == 0
+    assert endings["right"] >= 35
+
+
+def test_a_change_that_comes_after_the_named_one_is_told() -> None:
+    history = histories.line(60)
+    first, second = history.within.ids[20], history.within.ids[40]
+    told = Counter[bool]()
+    for seed in range(20):
+        made = session(World(history, first, (0.0, 1.0), random.Random(seed), then=(second, 0.5)), CONFIDENCE)
+        if made.culprit is not None:
+            assert made.culprit.id == first
+            told["; another change comes after it: " in made.because] += 1
+    # Or its own few boots had luck.
+    assert told[True] > 3 * told[False]
 
 
 def test_no_revert_takes_an_answer_back() -> None:

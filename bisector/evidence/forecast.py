@@ -89,9 +89,9 @@ def _booted(new: int, high: int) -> Set[int]:
     return booted
 
 
-def boots(search: Expected, ends: int, certifying: int, bases: int = 0) -> Expected:
-    """Return how many boots a session takes: each end so often, bases and steps once, fresh ones of three kernels."""
-    beside = 2 * ends + bases + (CERTIFYING + REVERTED) * certifying
+def boots(search: Expected, ends: int, fresh: int, bases: int = 0) -> Expected:
+    """Return how many boots a session takes: each end so often, bases and steps once, and fresh ones."""
+    beside = 2 * ends + bases + fresh
     return Expected(search.median + beside, search.worst + beside)
 
 

@@ -16,6 +16,8 @@ from bisector.model import Verdict
 
 # Boots after which a commit is given up, in how many a test of these rates needs on average, and never below so many.
 PATIENCE, FEWEST = 5.0, 20
+# Boots that a commit may need on average.
+MOST_EACH = 250
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,3 +72,37 @@ class Test:
     def most(self) -> int:
         """How many boots a commit gets."""
         return max(FEWEST, math.ceil(PATIENCE * self.boots))
+
+
+@dataclass(frozen=True, slots=True)
+class Rates:
+    """How often old and new commits read *new*, from boots of the ends."""
+
+    old: Tally
+    new: Tally
+
+    @property
+    def halfway(self) -> float:
+        """The rate between the two: a commit that reads *new* so often is not an old one."""
+        return (self.old.rate + self.new.rate) / 2
+
+    def test(self, risk: float) -> Test:
+        """Return the test of one commit. Raises ValueError if the ends are not told apart well enough.
+
+        Two rates that are all but one are told apart as well, by millions of boots: nobody waits for those.
+        """
+        test = Test(self.old.at_most, self.new.at_least, risk)
+        if test.boots > MOST_EACH:
+            raise ValueError(f"a commit would need {test.boots:.0f} boots")
+        return test
+
+    def strict(self, risk: float) -> Test:
+        """Return a test of more boots, for which a commit that reads *new* half as often as new ones is not old.
+
+        Where that is too near to be told from an old one, it is the other test. Raises ValueError as that does.
+        """
+        if self.old.at_most < self.halfway < self.new.at_least:
+            test = Test(self.old.at_most, self.halfway, risk)
+            if test.boots <= MOST_EACH:
+                return test
+        return self.test(risk)

@@ -14,7 +14,7 @@ import readme
 
 from bisector.evidence.rates import Tally
 from simulating import plotting
-from simulating.trials import CELLS, CONFIDENCE, SIZES, Cell, Trial, trial
+from simulating.trials import CELLS, CONFIDENCE, SIZES, TWO, Cell, Trial, trial
 
 LARGE_SIZE = 15_000
 LARGE = [Cell("graph", 0.0, 1.0), Cell("graph", 0.05, 0.95), Cell("graph", 0.0, 0.5), Cell("line", 0.1, 0.9)]
@@ -23,7 +23,7 @@ LARGE = [Cell("graph", 0.0, 1.0), Cell("graph", 0.05, 0.95), Cell("graph", 0.0, 
 def main() -> int:
     """Run all trials and print the tables; return 1 if a wrong commit was named more often than claimed."""
     parser = argparse.ArgumentParser(prog="scripts/simulate", description=__doc__)
-    parser.add_argument("--trials", type=int, default=20_640, help="in all, over the grid (default: %(default)s)")
+    parser.add_argument("--trials", type=int, default=22_080, help="in all, over the grid (default: %(default)s)")
     parser.add_argument("--large", type=int, default=20, help=f"on {LARGE_SIZE:,} commits (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=None, help="repeat the choices of an earlier run")
     parser.add_argument("--plot", type=Path, default=None, help="draw claimed against true confidence, and the costs")
@@ -31,13 +31,14 @@ def main() -> int:
     asked = parser.parse_args()
     seed = asked.seed if asked.seed is not None else secrets.randbelow(1_000_000)
     print(f"seed {seed}", file=sys.stderr)
-    each = max(1, asked.trials // len(CELLS))
+    cells = [*CELLS, *TWO]
+    each = max(1, asked.trials // len(cells))
     jobs: list[tuple[Cell, int, int | None]]
-    jobs = [(cell, seed * 1_000_000 + number, None) for cell in CELLS for number in range(each)]
+    jobs = [(cell, seed * 1_000_000 + number, None) for cell in cells for number in range(each)]
     jobs += [(LARGE[number % len(LARGE)], seed * 1_000_000 + number, LARGE_SIZE) for number in range(asked.large)]
     with ProcessPoolExecutor(os.cpu_count()) as pool:
         done = list(pool.map(trial, *zip(*jobs, strict=True), chunksize=20))
-    small, large = done[: each * len(CELLS)], done[each * len(CELLS) :]
+    small, large = done[: each * len(cells)], done[each * len(cells) :]
     lines = [
         f"`scripts/simulate --trials {asked.trials} --large {asked.large} --seed {seed}`: {len(done):,} histories, "
         f"{SIZES[0]} to {SIZES[1]} commits each ({len(large)} of {LARGE_SIZE:,}), at the default confidence of "
@@ -47,14 +48,14 @@ def main() -> int:
         "",
         *beside(small),
         "",
-        *calibration(done),
+        *calibration([one for one in done if one.cell not in TWO]),
     ]
     if asked.write:
         readme.put("simulate", "\n".join(lines))
     print("\n".join(lines))
     if asked.plot is not None:
         plotting.plot(done, asked.plot)
-    claimed = [one for one in done if one.claimed is not None]
+    claimed = [one for one in done if one.claimed is not None and one.cell not in TWO]
     return int(sum(one.ending == "wrong" for one in claimed) > (1 - CONFIDENCE) * len(claimed))
 
 
@@ -62,7 +63,7 @@ def table(small: Sequence[Trial], large: Sequence[Trial]) -> list[str]:
     """Return how bisector's sessions ended, for each shape and kind of rates."""
     head = ["history", "old, new commits read new", "right and certified", "set with the culprit", "refused", "wrong"]
     rows = []
-    for cell in CELLS:
+    for cell in [*CELLS, *TWO]:
         rows.append(_row(cell.shape, cell, [one for one in small if one.cell == cell]))
     for cell in LARGE:
         if taken := [one for one in large if one.cell == cell]:
@@ -73,7 +74,8 @@ def table(small: Sequence[Trial], large: Sequence[Trial]) -> list[str]:
 def _row(what: str, cell: Cell, taken: Sequence[Trial]) -> list[str]:
     counts = [f"{sum(one.ending == how for one in taken)}" for how in ("right", "set", "refused", "wrong")]
     builds, boots = _mean(taken, lambda one: one.builds), _mean(taken, lambda one: one.boots)
-    return [what, f"{100 * cell.old:g} %, {100 * cell.new:g} %", *counts, f"{builds:.1f}", f"{boots:.0f}"]
+    rates = ", ".join(f"{100 * rate:g} %" for rate in (cell.old, cell.halfway, cell.new) if rate is not None)
+    return [what, rates, *counts, f"{builds:.1f}", f"{boots:.0f}"]
 
 
 def beside(small: Sequence[Trial]) -> list[str]:
@@ -99,7 +101,10 @@ def _cost(right: float, builds: float, boots: float) -> str:
 
 
 def calibration(done: Sequence[Trial]) -> list[str]:
-    """Return how often claims were true: of all answers, and of those whose claim was least."""
+    """Return how often claims were true: of all answers, and of those whose claim was least.
+
+    `done`: of histories with one change, which is what claims assume.
+    """
     rows = []
     bounds = [(0.99, 0.999), (0.999, 0.9999), (0.9999, 1.01)]
     claimed = [one for one in done if one.claimed is not None]

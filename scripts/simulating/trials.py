@@ -17,11 +17,15 @@ NONE = "none"
 
 
 class Cell(NamedTuple):
-    """`shape`: of the history. `old`, `new`: how often commits without and with the change read *new*."""
+    """`shape`: of the history. `old`, `new`: how often commits without and with the change read *new*.
+
+    `halfway`: how often they do from the change on until a second one, where there are two.
+    """
 
     shape: str
     old: float
     new: float
+    halfway: float | None = None
 
 
 STEADY, FLAKY = (
@@ -30,6 +34,11 @@ STEADY, FLAKY = (
 )
 CELLS = [Cell(shape, *rates) for shape in ("line", "graph", "unbuildable blocks") for rates in (*STEADY, *FLAKY)]
 CELLS += [Cell("no change", rate, rate) for rate in (0.0, 0.01, 0.1, 0.5)]
+# It came with one commit, and became steady, or frequent, with a later one: the first is the one to name.
+TWO = [
+    Cell("two changes", old, new, halfway)
+    for old, halfway, new in ((0.0, 0.5, 1.0), (0.1, 0.5, 0.9), (0.0, 0.1, 1.0))
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,9 +60,15 @@ def trial(cell: Cell, seed: int, size: int | None = None) -> Trial:
     history = _history(cell.shape, size or chance.randint(*SIZES), chance)
     culprit = NONE if cell.shape == "no change" else chance.choice(history.within.ids)
     broken = histories.blocks(history, culprit, chance) if cell.shape == "unbuildable blocks" else frozenset()
+    then = None
+    if cell.halfway is not None:
+        culprit, second = sorted(chance.sample(history.within.ids, 2), key=history.within.place.__getitem__)
+        then = second, cell.halfway
 
     def world(who: str) -> World:
-        return World(history, culprit, (cell.old, cell.new), random.Random(f"{who} {cell} {seed} {size}"), broken)
+        return World(
+            history, culprit, (cell.old, cell.new), random.Random(f"{who} {cell} {seed} {size}"), broken, then
+        )
 
     ours = world("bisector")
     made = session(ours, CONFIDENCE)

@@ -79,7 +79,8 @@ class History:
 class World:
     """One trial. `rates`: how often old and new commits read *new*; `broken`: the commits that make no kernel.
 
-    `culprit`: a name that is no commit's, in a range without a change.
+    `culprit`: a name that is no commit's, in a range without a change. `then`: a second change, and how often the
+    commits from the culprit to there read *new*.
     """
 
     history: History
@@ -87,6 +88,7 @@ class World:
     rates: tuple[float, float]
     random: random.Random
     broken: frozenset[str] = frozenset()
+    then: tuple[str, float] | None = None
     builds: int = 0
     boots: int = 0
     _built: set[str] = field(default_factory=set)
@@ -96,6 +98,13 @@ class World:
         within = self.history.within
         return commit in within and self.culprit in within and within.is_ancestor(self.culprit, commit)
 
+    def rate(self, commit: str) -> float:
+        """Return how often a commit reads *new*."""
+        if self.then is not None and self.is_new(commit):
+            second, halfway = self.then
+            return self.rates[True] if self.history.within.is_ancestor(second, commit) else halfway
+        return self.rates[self.is_new(commit)]
+
     def boot(self, commit: str, *, clean: bool = False) -> Verdict:
         """Build a commit where that was not done, boot it once, and return what it reads."""
         if clean or commit not in self._built:
@@ -104,7 +113,7 @@ class World:
         if commit in self.broken:
             return Verdict.UNTESTABLE
         self.boots += 1
-        return Verdict.NEW if self.random.random() < self.rates[self.is_new(commit)] else Verdict.OLD
+        return Verdict.NEW if self.random.random() < self.rate(commit) else Verdict.OLD
 
     # -- what a session calls --------------------------------------------------------------------------
 
