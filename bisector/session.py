@@ -141,10 +141,8 @@ class Bisection:
         surely = one.rate < other.rate and difference(one, other) >= self.steps.settings.confidence
         if made.kind not in (Kind.FOUND, Kind.AMONG) or not (readings.partly or surely):
             return made
-        return replace(
-            made,
-            because=f"{made.because}; another change comes after it: {shows.short} reads {one}, the new end {other}",
-        )
+        told = f"another change comes after it: {shows.short} reads {one}, the new end {other}"
+        return replace(made, because=f"{made.because}; {told}")
 
     def _olds(self, first: Commit, others: Sequence[Commit]) -> list[Commit]:
         """Return what a culprit or a set grows from: a culprit's parents in its own order, or any number of them."""
