@@ -147,21 +147,21 @@ class Weighing:
         """
         shown = rates(self.readings)
         test = shown.strict(self.risk / 2)
-        for commit, tally in self.readings.tallies().items():
-            if commit not in known.within or commit == self.readings.top:
-                continue
-            seen = tally
-            if any(one.purpose is Purpose.PARENT for one in self.steps.of(commit)):
-                # What certified may not say the same as what searched.
-                while test.verdict(seen) is None and len(self.steps.of(commit)) < test.most:
-                    self.steps.more(self.read(commit), Purpose.WEIGHED, 1, self.readings.question)
-                    seen = self.readings.tallies()[commit]
+        for commit in [one for one in self.readings.tallies() if one in known.within and one != self.readings.top]:
+            if any(taken.purpose is Purpose.PARENT for taken in self.steps.of(commit)):
+                self._decide(commit, test)
+            seen = self.readings.tallies()[commit]
             if test.ratio(seen) < test.bound:
                 continue
             less = seen.rate < shown.new.rate and difference(seen, shown.new) >= 1 - self._each
             if less or known.culprit[known.within.ancestors(commit)].sum() < LIKELY:
                 return commit
         return None
+
+    def _decide(self, commit: str, test: sequential.Test) -> None:
+        """Boot a parent on whose fresh boots and those of the search may not say the same."""
+        while test.verdict(self.readings.tallies()[commit]) is None and len(self.steps.of(commit)) < test.most:
+            self.steps.take(self.read(commit), Purpose.WEIGHED, self.readings.question)
 
     def _verdicts(self, test: sequential.Test) -> dict[str, Verdict]:
         """Return the verdict on every commit that has one, in the order of their first boots."""
