@@ -103,6 +103,13 @@ def memory() -> int:
     return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 4 * 3
 
 
+def tried(made: Recipe) -> Recipe:
+    """Return a recipe as this machine's ccache allows it."""
+    if made.ccache is None or not made.plain:
+        return made
+    return replace(made, plain=taking.seen(made.compiler(), NEVER_CACHED))
+
+
 def recipe(settings: Settings) -> Recipe:
     """Return how this session's kernels are made."""
     return Recipe(
@@ -229,9 +236,7 @@ def bench(
     if settings.sandbox not in (sandbox.IN_FORCE, sandbox.OFF):
         warn(f"builds run without a sandbox: {settings.sandbox.removeprefix('none: ')}")
     repository = Repository(Path(settings.repo))
-    made, vm = recipe(settings), machine(settings)
-    if made.ccache is not None and made.plain:
-        made = replace(made, plain=taking.seen(made.compiler(), NEVER_CACHED))
+    made, vm = tried(recipe(settings)), machine(settings)
     before_ends = limits.with_given(limits.UNMEASURED, settings.limits)
     program = guest.probe(probe_compiler(settings), cache())
     try:

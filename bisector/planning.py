@@ -32,7 +32,7 @@ _UNSEEN = 2
 def plan(settings: Settings, repository: Repository, old: Commit, new: Commit, state: Path) -> Plan:
     """Return what this bisection will take, as far as that is known before it begins."""
     bases = repository.merge_bases(old, new)
-    store = Store(state / opening.STORE, named(opening.recipe(settings).identity()), settings.arch)
+    store = Store(state / opening.STORE, named(opening.tried(opening.recipe(settings)).identity()), settings.arch)
     exact = store.built_of() if settings.store else frozenset()
     looked_at = differing(repository, store, bases, new.id)
     # A byte for each commit, newest first: a whole kernel's history has 1.3 million.

@@ -121,6 +121,14 @@ def test_what_ccache_does_with_an_assembler_source_is_asked_of_ccache() -> None:
     assert not taking.seen("no-such-compiler", NEVER_CACHED)
 
 
+def test_a_plan_and_a_session_ask_ccache_the_same(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    recipe = replace(opening.recipe(replace(samples.settings(), fragment=opening.fragment())), ccache=str(tmp_path))
+    assert opening.tried(recipe) == recipe
+    monkeypatch.setattr(taking, "seen", lambda *_: False)
+    assert opening.tried(recipe).identity() != recipe.identity()
+    assert opening.tried(replace(recipe, ccache=None)) == replace(recipe, ccache=None)
+
+
 def test_with_a_person_s_options_what_a_c_source_takes_in_is_seen(building: Building) -> None:
     recipe = opening.recipe(
         replace(samples.settings(), fragment=f"{opening.fragment()}CONFIG_IKCONFIG=y  # wanted: me")
