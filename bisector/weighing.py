@@ -146,7 +146,11 @@ class Weighing:
         would put such a commit on the side to which its rate is nearer.
         """
         shown = rates(self.readings)
-        test = shown.strict(self.risk / 2)
+        try:
+            test = shown.strict(self.risk / 2)
+        except ValueError:
+            # What certified booted the old end on, and its rate is nearer to the other one than it was.
+            return None
         for commit in [one for one in self.readings.tallies() if one in known.within and one != self.readings.top]:
             if any(taken.purpose is Purpose.PARENT for taken in self.steps.of(commit)):
                 self._decide(commit, test)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -11,9 +12,39 @@ from pathlib import Path
 
 from kernel_history import History, make
 
-from benching.pairs import SOURCE, settings
 from bisector import opening
+from bisector.arches import architecture
+from bisector.host import sandbox
 from bisector.settings import Settings
+
+SOURCE = Path("/usr/src/linux-source-6.12.tar.xz")
+
+
+def settings(repo: Path) -> Settings:
+    """Return the settings that the command line would make."""
+    row = architecture("arm64")
+    sandboxed = sandbox.chosen("auto")
+    return Settings(
+        repo=str(repo),
+        arch=row.name,
+        cross_compile=row.cross_compile,
+        llvm="",
+        jobs=os.cpu_count() or 1,
+        ccache=opening.ccache(True, sandboxed),
+        accel="tcg",
+        cpu="",
+        limits={},
+        on={},
+        fragment=opening.fragment(),
+        scenario="exec-sigtrap",
+        old_outcome=None,
+        new_outcome=None,
+        end_boots=1,
+        confirm_boots=1,
+        sandbox=sandboxed,
+        build_memory=opening.memory(),
+        build_disk=8 << 30,
+    )
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,6 @@ in worktrees and object directories that went through the same commits.
 
 from __future__ import annotations
 
-import os
 import statistics
 import subprocess
 import tempfile
@@ -17,46 +16,17 @@ from pathlib import Path
 
 from kernel_history import History, make
 
+from benching.linux import SOURCE, linux
 from bisector import api, boot, opening, probe, sessions, verdict
-from bisector.arches import architecture
 from bisector.events import Event, Searching, Tested
 from bisector.evidence.limits import UNMEASURED
 from bisector.guest import compile as guest
 from bisector.guest import initramfs
-from bisector.host import sandbox
 from bisector.known import Session
 from bisector.model import Kernel, Outcome, Purpose, Question, Step
 from bisector.settings import Settings
 
 PAIRS, HANGS = 15, 5
-SOURCE = Path("/usr/src/linux-source-6.12.tar.xz")
-
-
-def settings(repo: Path) -> Settings:
-    """Return the settings that the command line would make."""
-    row = architecture("arm64")
-    sandboxed = sandbox.chosen("auto")
-    return Settings(
-        repo=str(repo),
-        arch=row.name,
-        cross_compile=row.cross_compile,
-        llvm="",
-        jobs=os.cpu_count() or 1,
-        ccache=opening.ccache(True, sandboxed),
-        accel="tcg",
-        cpu="",
-        limits={},
-        on={},
-        fragment=opening.fragment(),
-        scenario="exec-sigtrap",
-        old_outcome=None,
-        new_outcome=None,
-        end_boots=1,
-        confirm_boots=1,
-        sandbox=sandboxed,
-        build_memory=opening.memory(),
-        build_disk=8 << 30,
-    )
 
 
 class ByHand:
@@ -192,16 +162,11 @@ def spread(values: list[float], digits: int = 2) -> str:
 
 def rows() -> list[str]:
     """Return the rows of steps, boots and hangs, on Linux 6.12."""
-    home = opening.cache() / "demo"
-    home.mkdir(parents=True, exist_ok=True)
-    history = make(SOURCE, home / "linux-6.12.git", "demo")
-    chosen = settings(home / "linux-6.12.git")
-    with tempfile.TemporaryDirectory(dir=home) as place:
-        pairs, session = steps(chosen, history, Path(place))
+    with linux() as source:
+        pairs, session = steps(source.chosen, source.history, source.place)
         kernel = next(step.kernel for step in session.steps if step.kernel is not None)
-        verdicts, alone = boots(chosen, kernel, session.directory, PAIRS)
-        hung = hangs(chosen, make(SOURCE, home / "linux-6.12.git", "boot-hangs").culprit, session, Path(place))
-    subprocess.run(["git", "-C", chosen.repo, "worktree", "prune"], check=True)
+        verdicts, alone = boots(source.chosen, kernel, session.directory, PAIRS)
+        hung = hangs(source.chosen, make(SOURCE, source.repo, "boot-hangs").culprit, session, source.place)
     ratios = [one / other for one, other in zip(verdicts, alone, strict=True)]
     return [
         row("a step that boots", [pair for pair in pairs if pair.bootable]),
