@@ -20,7 +20,7 @@ from bisector.evidence.rates import Tally, boots_for, difference
 from bisector.evidence.sequential import Rates
 from bisector.model import Commit, Kernel, Purpose, Step, Verdict
 from bisector.readings import Readings
-from bisector.weighing import rates
+from bisector.weighing import MOST_RATED, rates
 
 # Two rates that are one with this probability, when either was as likely before the boots, are taken for one.
 ALIKE = 0.5
@@ -46,8 +46,10 @@ class Edge:
         made = self._fresh(self.culprit, Purpose.CULPRIT, 1 - rates(self.readings).old.at_most, share)
         seen = {self.culprit.id: made}
         if made.verdict is Verdict.NEW:
-            shown = Rates(rates(self.readings).old, Tally.of(step.verdict for step in made.steps))
-            rate = min(shown.new.at_least, shown.halfway)
+            ends, own = rates(self.readings), Tally.of(step.verdict for step in made.steps)
+            # Whose verdict is a person's word may have shown nothing.
+            shown = Rates(ends.old, own if own.rate > ends.old.rate else ends.new)
+            rate = min(shown.new.at_least, shown.halfway or 1.0)
             for old in self.olds:
                 seen[old.id] = self._fresh(old, Purpose.PARENT, rate, share / len(self.olds))
         return seen
@@ -65,24 +67,28 @@ class Edge:
         made = Tally.of(step.verdict for step in fresh[self.culprit.id].steps)
         others = [_not_new(fresh[old.id].steps) for old in self.olds if old.id not in marked]
         return self.culprit.id in marked or all(
-            difference(made, other) >= 1 - self.risk / len(self.olds) and made.rate > other.rate for other in others
+            not other.boots or (difference(made, other) >= 1 - self.risk / len(self.olds) and made.rate > other.rate)
+            for other in others
         )
 
-    def as_the_old_end(self, fresh: Mapping[str, Fresh]) -> bool:
-        """Tell whether all that is old reads *new* no more often than the old end does, as far as boots tell."""
-        if not self.weighed:
-            return True
-        marked, within, end = self.readings.steps.marked(), self.readings.within, rates(self.readings).old
-        others = [_not_new(fresh[old.id].steps) for old in self.olds if old.id not in marked]
-        tallies = self.readings.tallies().items()
-        inside = [seen for one, seen in tallies if one in within and not within.is_ancestor(self.culprit.id, one)]
-        others.append(sum(inside, Tally()))
-        return all(other.rate <= end.rate or difference(other, end) < ALIKE for other in others)
+    def beside_the_old_end(self, fresh: Mapping[str, Fresh]) -> None:
+        """Boot the old end on where it may read *new* less often than one of the others: that would be a change more.
+
+        As often as that one at least; whether it is a change is said from the boots that there are.
+        """
+        steps, settings = self.readings.steps, self.readings.steps.settings
+        end = steps.session.started.old
+        for old in self.olds if self.weighed else ():
+            other = _not_new(fresh[old.id].steps)
+            while (
+                other.rate > (shown := rates(self.readings).old).rate
+                and (ALIKE < difference(other, shown) < settings.confidence or shown.boots < other.boots)
+                and (taken := len(self._taken(end, Purpose.OLD_END, 0))) < MOST_RATED
+            ):
+                steps.tested(end, Purpose.OLD_END, taken + steps.bench.abreast, None)
 
     def once_more(self) -> None:
-        """Boot the old end, the culprit and each of the others one time more."""
-        end = self.readings.steps.session.started.old
-        self.readings.steps.tested(end, Purpose.OLD_END, len(self._taken(end, Purpose.OLD_END, 0)) + 1, None)
+        """Boot the culprit and each of the others one time more."""
         for commit, purpose in ((self.culprit, Purpose.CULPRIT), *((old, Purpose.PARENT) for old in self.olds)):
             self._taken(commit, purpose, len(self._taken(commit, purpose, 0)) + 1)
 

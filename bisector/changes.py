@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from bisector import verdict
 from bisector.endings import Kind
 from bisector.known import Session
-from bisector.model import Commit, Outcome, Purpose
+from bisector.model import Commit, Outcome, Purpose, Verdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,10 +64,15 @@ def intervals(session: Session) -> list[Interval]:
 
 
 def _shown(session: Session, purpose: Purpose) -> dict[Commit, Outcome]:
-    """Return the outcome that each commit of this purpose showed most often."""
-    seen: dict[Commit, list[Outcome]] = {}
+    """Return the outcome that each commit of this purpose showed most often.
+
+    Of a culprit, among those that are new, and of a parent among the old ones, if there are any: what one commit
+    brought may show in few of its boots.
+    """
+    expected = {Purpose.CULPRIT: Verdict.NEW, Purpose.PARENT: Verdict.OLD}.get(purpose)
+    seen: dict[Commit, list[tuple[bool, Outcome]]] = {}
     for taken in session.of_edge(purpose):
         if taken.observation is not None and session.question is not None:
             outcome = taken.observation.reading(session.question.scenario).outcome
-            seen.setdefault(taken.commit, []).append(outcome)
-    return {commit: max(found, key=found.count) for commit, found in seen.items()}
+            seen.setdefault(taken.commit, []).append((taken.verdict is expected, outcome))
+    return {commit: max(found, key=lambda one: (one[0], found.count(one)))[1] for commit, found in seen.items()}

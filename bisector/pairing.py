@@ -25,7 +25,7 @@ def paired(readings: Readings, repository: Reads, git: Searches, culprit: Commit
     def tested(one: Commit, other: Commit) -> Verdict:
         """Say what a merge of the two does; one that git cannot make alone is untestable."""
         made = git.merged(one, other)
-        return Verdict.UNTESTABLE if made is None else _verdict(readings, made)
+        return Verdict.UNTESTABLE if made is None else _verdict(readings, made, culprit)
 
     whole = tested(ours, theirs)
     if whole is Verdict.UNTESTABLE:
@@ -50,8 +50,8 @@ def _first(repository: Reads, held: Commit, tip: Commit, test: Callable[[Commit]
     return halving.left(within, verdicts)
 
 
-def _verdict(readings: Readings, made: Commit) -> Verdict:
-    """Boot a merge of ours as often as a parent of the culprit; what does not read alike is untestable."""
-    taken = readings.steps.tested(made, Purpose.PAIR, telling(readings), readings.question)
+def _verdict(readings: Readings, made: Commit, culprit: Commit) -> Verdict:
+    """Boot a merge of ours as often as tells if it is like the culprit; what does not read alike is untestable."""
+    taken = readings.steps.tested(made, Purpose.PAIR, telling(readings, culprit.id), readings.question)
     said = {step.verdict for step in taken}
     return (said.pop() or Verdict.UNTESTABLE) if len(said) == 1 else Verdict.UNTESTABLE

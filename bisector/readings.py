@@ -19,8 +19,8 @@ class Readings:
 
     Where the behaviour went back and forth only that part has one change, and what lies above it says nothing of
     it: but for the new end's boots, which tell how the new behaviour reads. `others`: commits that count as not new.
-    `partly`: the commit where the lower part ends reads *new* more often than the old end, and less often than the
-    new one, whose boots then tell nothing of that part.
+    `partly`: a commit that reads *new* more often than the old end, and less often than the new one: the part is
+    below it, and its boots tell how the new behaviour reads there.
     """
 
     steps: Steps
@@ -28,12 +28,12 @@ class Readings:
     whole: Range
     within: Range
     others: frozenset[str] = frozenset()
-    partly: bool = False
+    partly: str | None = None
 
     @property
     def top(self) -> str:
         """The commit whose boots tell how the new behaviour reads."""
-        return self.within.ids[-1] if self.partly else self.steps.session.started.new.id
+        return self.partly or self.steps.session.started.new.id
 
     def tallies(self) -> dict[str, Tally]:
         """Return the counts of every commit that tells something of the range, its lower bounds' among them."""
@@ -47,9 +47,8 @@ class Readings:
         if self.within is self.whole:
             return seen
         kept = {commit: tally for commit, tally in seen.items() if commit in self.within or commit not in self.whole}
-        if not self.partly:
-            top = self.within.ids[-1]
-            kept[top] = kept.get(top, Tally()) + seen.get(self.top, Tally())
+        if (last := self.within.ids[-1]) != self.top:
+            kept[last] = kept.get(last, Tally()) + seen.get(self.top, Tally())
         return kept
 
     def known(self) -> Posterior:
@@ -80,6 +79,6 @@ class Readings:
         """Tell whether any commit read now so, now so."""
         return any(tally.mixed for tally in self.tallies().values())
 
-    def up_to(self, new: str, *, partly: bool = False) -> Readings:
+    def up_to(self, new: str) -> Readings:
         """Return the readings of the part of the range that ends at this commit."""
-        return replace(self, within=self.within.up_to(new), partly=partly or self.partly)
+        return replace(self, within=self.within.up_to(new))

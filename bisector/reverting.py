@@ -20,7 +20,7 @@ def reverted(readings: Readings, git: Searches, culprit: Commit) -> tuple[Revert
     made = git.without(culprit)
     if made is None:
         return Revert.DOES_NOT_APPLY, "what came later changed the same lines"
-    taken = steps.tested(made, Purpose.REVERTED, telling(readings), readings.question)
+    taken = steps.tested(made, Purpose.REVERTED, telling(readings, steps.session.started.new.id), readings.question)
     if (broken := taken[0].broken) is not None:
         return Revert.DOES_NOT_BUILD, broken.because
     said = {step.verdict for step in taken}

@@ -122,7 +122,7 @@ class Bisection:
         first, *others = map(self.repository.read, candidates)
         files = self.repository.files(first)
         if others and (made := self._after_another(readings, first, others, files, weighed=weighed)) is not None:
-            return made
+            return self._beside(readings, first, made)
         olds = self._olds(first, others)
         edge = certifying.Edge(readings, first, olds, weighed, self.risk / 2)
         if others:
@@ -131,18 +131,29 @@ class Bisection:
             alike = self.git.cannot_differ
             made = self._sure(readings, edge, lambda fresh: confirm.conclude(first, olds, fresh, files, alike))
         assert made is not None
-        return self._and_after_it(readings, first, made)
+        return self._beside(readings, first, made)
 
-    def _and_after_it(self, readings: Readings, first: Commit, made: Conclusion) -> Conclusion:
-        """Say so if the named change is not the last one: what it brought reads *new* less often than the new end."""
-        seen, end = self.steps.tallies(readings.question), self.session.started.new.id
-        shows = self.repository.read(readings.top) if readings.partly else first
-        one, other = (seen.get(commit, Tally()) for commit in (shows.id, end))
-        surely = one.rate < other.rate and difference(one, other) >= self.steps.settings.confidence
-        if made.kind not in (Kind.FOUND, Kind.AMONG) or not (readings.partly or surely):
+    def _beside(self, readings: Readings, first: Commit, made: Conclusion) -> Conclusion:
+        """Say so if the named change is not the only one: its parents read *new* more often than the old end did.
+
+        Or what it brought reads *new* less often than the new end.
+        """
+        if made.kind not in (Kind.FOUND, Kind.AMONG):
             return made
-        told = f"another change comes after it: {shows.short} reads {one}, the new end {other}"
-        return replace(made, because=f"{made.because}; {told}")
+        started, seen, marks = self.session.started, self.steps.tallies(readings.question), self.session.marks
+        seen = {commit: tally for commit, tally in seen.items() if commit not in marks}
+        whole = self._olds(first, [one.commit for one in made.candidates if one.commit != first])
+        above = self.repository.read(readings.partly) if readings.partly else first
+        compared = [("before", started.old, one, "the old end") for one in whole]
+        compared += [("after", above, started.new, "the new end")]
+        for when, less, more, end in compared:
+            tallies = [seen.get(one.id, Tally()) for one in (less, more)]
+            surely = difference(*tallies) >= self.steps.settings.confidence
+            if all(one.boots for one in tallies) and tallies[0].rate < tallies[1].rate and surely:
+                shows, ends = (more, tallies[::-1]) if when == "before" else (less, tallies)
+                told = f"another change comes {when} it: {shows.short} reads {ends[0]}, {end} {ends[1]}"
+                made = replace(made, because=f"{made.because}; {told}")
+        return made
 
     def _olds(self, first: Commit, others: Sequence[Commit]) -> list[Commit]:
         """Return what a culprit or a set grows from: a culprit's parents in its own order, or any number of them."""
@@ -214,9 +225,8 @@ class Bisection:
                 doubt = f"all boots together are sure of it with {share:.3g} only"
             elif not edge.apart(fresh):
                 doubt = "its fresh boots hardly differ from those of its parent"
-            elif not edge.as_the_old_end(fresh):
-                doubt = "its parent reads new more often than the old end: there may be another change before it"
             else:
+                edge.beside_the_old_end(fresh)
                 return made
             edge.once_more()
         known = readings.known()

@@ -24,6 +24,8 @@ from bisector.steps import Steps
 # Boots of each end from which the rates are taken, where they are not steady; and up to how many, if those do not
 # tell the ends apart well enough for a test.
 RATED, MOST_RATED = 20, 160
+# Boots that a commit may need on average below one that is not as the new end.
+MOST_BELOW = 100
 # What a build costs, in boots, until this session has timed its own.
 BUILD = 10.0
 # A commit that shows neither behaviour in so many boots, and none of the two in any, is untestable.
@@ -40,10 +42,11 @@ def rates(readings: Readings) -> Rates:
     return Rates(seen.get(readings.steps.session.started.old.id, Tally()), seen.get(readings.top, Tally()))
 
 
-def telling(readings: Readings) -> int:
-    """Return how many boots tell what a commit of our own does, as sure as was asked."""
-    settings = readings.steps.settings
-    return settings.confirm_boots or boots_for(1 - settings.confidence, rates(readings).new.at_least)
+def telling(readings: Readings, like: str) -> int:
+    """Return how many boots tell, as sure as was asked, what a commit of our own does that may be like this one."""
+    settings, seen = readings.steps.settings, readings.steps.tallies(readings.question).get(like, Tally())
+    shown = seen if seen.new else rates(readings).new
+    return settings.confirm_boots or boots_for(1 - settings.confidence, shown.at_least)
 
 
 def build_cost(steps: Steps) -> float:
@@ -72,8 +75,8 @@ class Weighing:
             verdicts = self._verdicts(test) if test else {}
             self._narrow(verdicts)
             known = self.readings.known()
-            if test and (partly := self._partly(known)) is not None:
-                self.readings = self.readings.up_to(partly, partly=True)
+            if test and (below := self._below(known)) is not None:
+                self.readings = below
                 test = self._rated()
                 continue
             if test is None or known.ranked(1)[0][1] >= 1 - self.risk:
@@ -139,33 +142,39 @@ class Weighing:
             if found is Verdict.NEW and commit in within and any(whole.is_ancestor(commit, old) for old in olds):
                 self.readings = self.readings.up_to(commit)
 
-    def _partly(self, known: Posterior) -> str | None:
-        """Return a commit that is not as the old end, and not as the new one: it has another change below it.
+    def _below(self, known: Posterior) -> Readings | None:
+        """Return the part below a commit that is not as the old end, and not as the new one, or not for the model.
 
         What comes with one commit and becomes steady with a later one is two changes, and the model knows one: it
         would put such a commit on the side to which its rate is nearer.
         """
-        shown = rates(self.readings)
+        shown, within = rates(self.readings), known.within
         try:
             test = shown.strict(self.risk / 2)
         except ValueError:
-            # What certified booted the old end on, and its rate is nearer to the other one than it was.
+            # What certified booted the edge on, and the rates are nearer to each other than they were.
             return None
-        for commit in [one for one in self.readings.tallies() if one in known.within and one != self.readings.top]:
+        closed = (self.readings.top, within.ids[-1])
+        for commit in [one for one in self.readings.tallies() if one in within and one not in closed]:
             if any(taken.purpose is Purpose.PARENT for taken in self.steps.of(commit)):
                 self._decide(commit, test)
-            seen = self.readings.tallies()[commit]
-            if test.ratio(seen) < test.bound:
+            if test.ratio(self.readings.tallies()[commit]) < test.bound:
                 continue
-            less = seen.rate < shown.new.rate and difference(seen, shown.new) >= 1 - self._each
-            if less or known.culprit[known.within.ancestors(commit)].sum() < LIKELY:
-                return commit
+            doubted = known.culprit[within.ancestors(commit)].sum() < LIKELY
+            if doubted:
+                self.steps.tested(self.read(commit), Purpose.WEIGHED, RATED, self.readings.question)
+            own = Rates(shown.old, self.readings.tallies()[commit])
+            if difference(own.new, shown.new) >= 1 - self._each and own.new.rate < shown.new.rate:
+                if own.told_apart(self._each) <= MOST_BELOW:
+                    return replace(self.readings.up_to(commit), partly=commit)
+            elif doubted:
+                return self.readings.up_to(commit)
         return None
 
     def _decide(self, commit: str, test: sequential.Test) -> None:
         """Boot a parent on whose fresh boots and those of the search may not say the same."""
-        while test.verdict(self.readings.tallies()[commit]) is None and len(self.steps.of(commit)) < test.most:
-            self.steps.take(self.read(commit), Purpose.WEIGHED, self.readings.question)
+        while self._verdict(taken := self._judged(commit), test) is None:
+            self._boot(self.read(commit), taken, test, 0)
 
     def _verdicts(self, test: sequential.Test) -> dict[str, Verdict]:
         """Return the verdict on every commit that has one, in the order of their first boots."""

@@ -16,6 +16,7 @@ from simulating.world import Halves, History, World, session
 from bisector.endings import Kind, Revert
 from bisector.evidence.midpoint import SPARE
 from bisector.evidence.rates import boots_for
+from bisector.model import Verdict
 
 rates = st.sampled_from([(0.0, 1.0), (0.0, 0.9), (0.02, 0.98), (0.1, 0.9), (0.0, 0.5), (0.4, 1.0)])
 seeds = st.integers(0, 10**9)
@@ -143,6 +144,31 @@ def test_a_change_that_comes_after_the_named_one_is_told() -> None:
             told["; another change comes after it: " in made.because] += 1
     # Or its own few boots had luck.
     assert told[True] > 3 * told[False]
+
+
+@pytest.mark.parametrize("broken", [False, True])
+def test_a_person_s_culprit_that_never_reads_new_is_certified_by_the_ends_rates(broken: bool) -> None:
+    history = histories.line(30)
+    said, made_it = history.within.ids[10], history.within.ids[11]
+    world = World(history, made_it, (0.0, 1.0), random.Random(0), frozenset({said} if broken else ()))
+    made = session(world, CONFIDENCE, {said: Verdict.NEW})
+    assert (made.kind, made.culprit and made.culprit.id) == (Kind.FOUND, said)
+    assert world.boots < 50
+
+
+def test_what_a_parent_shows_now_and_then_is_told() -> None:
+    """In one boot of four with one commit, in each with a later one, which is named: it made more than half of it."""
+    history = histories.line(60)
+    first, second = history.within.ids[20], history.within.ids[40]
+    told = Counter[bool]()
+    for seed in range(30):
+        made = session(World(history, first, (0.0, 1.0), random.Random(seed), then=(second, 0.25)), CONFIDENCE)
+        if made.culprit is None:
+            continue
+        assert made.culprit.id in (first, second)
+        if "old" in made.because.partition("parent")[2] and "new" in made.because.partition("parent")[2]:
+            told["another change comes " in made.because] += 1
+    assert told[True] > 2 * told[False]
 
 
 def test_no_revert_takes_an_answer_back() -> None:

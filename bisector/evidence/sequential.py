@@ -96,6 +96,13 @@ class Rates:
             raise ValueError(f"a commit would need {test.boots:.0f} boots")
         return test
 
+    def told_apart(self, risk: float) -> float:
+        """Return how many boots a commit's test needs on average, infinity if no test tells."""
+        try:
+            return self.test(risk).boots
+        except ValueError:
+            return math.inf
+
     def strict(self, risk: float) -> Test:
         """Return a test of more boots, for which a commit that reads *new* half as often as new ones is not old.
 

@@ -62,6 +62,7 @@ def main() -> int:
 def table(small: Sequence[Trial], large: Sequence[Trial]) -> list[str]:
     """Return how bisector's sessions ended, for each shape and kind of rates."""
     head = ["history", "old, new commits read new", "right and certified", "set with the culprit", "refused", "wrong"]
+    # Of two changes the first is right; the later one is not, unless it is said that there is one before it.
     rows = []
     for cell in [*CELLS, *TWO]:
         rows.append(_row(cell.shape, cell, [one for one in small if one.cell == cell]))
@@ -73,6 +74,8 @@ def table(small: Sequence[Trial], large: Sequence[Trial]) -> list[str]:
 
 def _row(what: str, cell: Cell, taken: Sequence[Trial]) -> list[str]:
     counts = [f"{sum(one.ending == how for one in taken)}" for how in ("right", "set", "refused", "wrong")]
+    if later := sum(one.ending == "later" for one in taken):
+        counts[0] += f"; the later one, and told so: {later}"
     builds, boots = _mean(taken, lambda one: one.builds), _mean(taken, lambda one: one.boots)
     rates = ", ".join(f"{100 * rate:g} %" for rate in (cell.old, cell.halfway, cell.new) if rate is not None)
     return [what, rates, *counts, f"{builds:.1f}", f"{boots:.0f}"]

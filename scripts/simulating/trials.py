@@ -80,16 +80,21 @@ def trial(cell: Cell, seed: int, size: int | None = None) -> Trial:
         named = peers.bayesect(world("bayesect"), CONFIDENCE)
         others["bayesect"] = (named.commit == culprit, named.builds, named.boots)
     claimed = made.odds.culprit if made.odds and made.kind in (Kind.FOUND, Kind.AMONG) else None
-    return Trial(cell, seed, _ending(made, culprit), claimed, ours.builds, ours.boots, others)
+    return Trial(cell, seed, _ending(made, culprit, then and then[0]), claimed, ours.builds, ours.boots, others)
 
 
 def _history(shape: str, size: int, chance: random.Random) -> History:
     return histories.graph(size, chance) if shape == "graph" else histories.line(size)
 
 
-def _ending(made: Conclusion, culprit: str) -> str:
-    """Return `right`, `set`, `refused` or `wrong`: named another commit, or a set without the culprit."""
+def _ending(made: Conclusion, culprit: str, second: str | None) -> str:
+    """Return `right`, `set`, `refused` or `wrong`: named another commit, or a set without the culprit.
+
+    Or `later`: named the second change, and said that there is another one before it.
+    """
     if made.culprit is not None:
+        if made.culprit.id == second and "another change comes before it" in made.because:
+            return "later"
         return "right" if made.culprit.id == culprit else "wrong"
     if made.kind is Kind.AMONG:
         return "set" if culprit in [one.commit.id for one in made.candidates] else "wrong"

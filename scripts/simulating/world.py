@@ -17,7 +17,7 @@ from typing import Any, cast
 from bisector import journal, known, verdict, weighing
 from bisector.bench import Bench
 from bisector.endings import Conclusion
-from bisector.events import Recorded, Started
+from bisector.events import Marked, Recorded, Started
 from bisector.evidence import halving
 from bisector.evidence.graph import Range
 from bisector.evidence.limits import UNMEASURED
@@ -180,7 +180,8 @@ class Searcher:
             assert taken.verdict is not None
             return taken.verdict
 
-        verdicts, halves = {self.world.history.new: Verdict.NEW}, Midpoints(within, None, (), weighing.BUILD)
+        verdicts = {self.world.history.new: Verdict.NEW} | self.steps.marked()
+        halves = Midpoints(within, None, (), weighing.BUILD)
         while commit := halves.following(verdicts, len(verdicts) - 1) or halving.middle(within, verdicts):
             verdicts[commit] = read(commit)
         return halving.left(within, verdicts)
@@ -230,8 +231,8 @@ def settings(confidence: float) -> Settings:
     )  # fmt: skip
 
 
-def session(world: World, confidence: float) -> Conclusion:
-    """Run a whole session in this world."""
+def session(world: World, confidence: float, said: Mapping[str, Verdict] | None = None) -> Conclusion:
+    """Run a whole session in this world. `said`: what a person said of commits before it began to search."""
     started = Started(
         session="simulated",
         bisector="",
@@ -242,6 +243,8 @@ def session(world: World, confidence: float) -> Conclusion:
         caveat="",
     )
     book = _Journal(known.Session(Path("/simulated"), started))
+    for commit, found in (said or {}).items():
+        book.append(Marked(commit=world.read(commit), verdict=found, because="a person said so"))
     bench = cast(
         Bench,
         SimpleNamespace(
