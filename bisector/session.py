@@ -140,20 +140,24 @@ class Bisection:
         """
         if made.kind not in (Kind.FOUND, Kind.AMONG):
             return made
-        started, seen, marks = self.session.started, self.steps.tallies(readings.question), self.session.marks
-        seen = {commit: tally for commit, tally in seen.items() if commit not in marks}
-        whole = self._olds(first, [one.commit for one in made.candidates if one.commit != first])
+        started, seen = self.session.started, self.steps.tallies(readings.question)
+
+        def rarer(one: Commit, other: Commit) -> bool:
+            few, many = (
+                Tally() if end.id in self.session.marks else seen.get(end.id, Tally()) for end in (one, other)
+            )
+            return few.rate < many.rate and difference(few, many) >= self.steps.settings.confidence
+
+        told = [made.because]
+        for parent in self._olds(first, [one.commit for one in made.candidates if one.commit != first]):
+            if rarer(started.old, parent):
+                shows = f"{parent.short} reads {seen[parent.id]}, the old end {seen[started.old.id]}"
+                told.append(f"another change comes before it: {shows}")
         above = self.repository.read(readings.partly) if readings.partly else first
-        compared = [("before", started.old, one, "the old end") for one in whole]
-        compared += [("after", above, started.new, "the new end")]
-        for when, less, more, end in compared:
-            tallies = [seen.get(one.id, Tally()) for one in (less, more)]
-            surely = difference(*tallies) >= self.steps.settings.confidence
-            if all(one.boots for one in tallies) and tallies[0].rate < tallies[1].rate and surely:
-                shows, ends = (more, tallies[::-1]) if when == "before" else (less, tallies)
-                told = f"another change comes {when} it: {shows.short} reads {ends[0]}, {end} {ends[1]}"
-                made = replace(made, because=f"{made.because}; {told}")
-        return made
+        if rarer(above, started.new):
+            shows = f"{above.short} reads {seen[above.id]}, the new end {seen[started.new.id]}"
+            told.append(f"another change comes after it: {shows}")
+        return replace(made, because="; ".join(told))
 
     def _olds(self, first: Commit, others: Sequence[Commit]) -> list[Commit]:
         """Return what a culprit or a set grows from: a culprit's parents in its own order, or any number of them."""
