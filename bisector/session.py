@@ -140,12 +140,12 @@ class Bisection:
         """
         if made.kind not in (Kind.FOUND, Kind.AMONG):
             return made
-        started, seen = self.session.started, self.steps.tallies(readings.question)
+        started, tallies = self.session.started, self.steps.tallies(readings.question)
+        # A person's word stands in place of boots.
+        seen = {commit: tally for commit, tally in tallies.items() if commit not in self.session.marks}
 
         def rarer(one: Commit, other: Commit) -> bool:
-            few, many = (
-                Tally() if end.id in self.session.marks else seen.get(end.id, Tally()) for end in (one, other)
-            )
+            few, many = (seen.get(end.id, Tally()) for end in (one, other))
             return few.rate < many.rate and difference(few, many) >= self.steps.settings.confidence
 
         told = [made.because]
