@@ -18,12 +18,10 @@ from bisector.evidence import sequential
 from bisector.evidence.confirm import Fresh
 from bisector.evidence.rates import Tally, boots_for, difference
 from bisector.evidence.sequential import Rates
+from bisector.evidence.unsteady import AGREEING
 from bisector.model import Commit, Kernel, Purpose, Step, Verdict
 from bisector.readings import Readings
 from bisector.weighing import MOST_RATED, rates
-
-# Two rates that are one with this probability, when either was as likely before the boots, are taken for one.
-ALIKE = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +80,7 @@ class Edge:
             other = _not_new(fresh[old.id].steps)
             while (
                 other.rate > (shown := rates(self.readings).old).rate
-                and (ALIKE < difference(other, shown) < settings.confidence or shown.boots < other.boots)
+                and (AGREEING < difference(other, shown) < settings.confidence or shown.boots < other.boots)
                 and (taken := len(self._taken(end, Purpose.OLD_END, 0))) < MOST_RATED
             ):
                 steps.tested(end, Purpose.OLD_END, taken + steps.bench.abreast, None)
