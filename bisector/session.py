@@ -145,7 +145,9 @@ class Bisection:
         seen = {commit: tally for commit, tally in tallies.items() if commit not in self.session.marks}
 
         def rarer(one: Commit, other: Commit) -> bool:
-            few, many = (seen.get(end.id, Tally()) for end in (one, other))
+            if one.id not in seen or other.id not in seen:
+                return False
+            few, many = seen[one.id], seen[other.id]
             return few.rate < many.rate and difference(few, many) >= self.steps.settings.confidence
 
         told = [made.because]
