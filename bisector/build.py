@@ -15,91 +15,56 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from bisector import buildlog, kconfig, trust
+from bisector import buildlog, kconfig, target, trust
 from bisector import keep as keeping
 from bisector.errors import HostError
-from bisector.host import disk, elf, process, sandbox
+from bisector.host import disk, elf, sandbox
 from bisector.model import BrokenBuild, Commit, Kernel
 from bisector.recipe import Recipe
 from bisector.reuse import configs, parts
 
 # Seconds: a clean build of the tiny kernel takes 3 to 6 minutes on two cores; defconfig's hours are not ours.
 CONFIG_SECONDS, BUILD_SECONDS = 600.0, 4 * 3600.0
-# How the reason of a build begins that used more than it may.
-EXCESS = "its build "
 # What stands in the reason of a build without an image, and behind the name of an option that was lost.
 LACKING, VANISHED = "make succeeded, but there is no ", " vanished (needed: "
-# What is read of a log: this much of its beginning and of its end, and of a longer line the same.
-LOG_BYTES, LINE = 2 << 20, 500
 # One object, as kbuild says it: "  CC      kernel/fork.o".
 _OBJECT = re.compile(r"\s{2}(?:CC|AS|LD|AR|HOSTCC|OBJCOPY)\s+(?:\[M\]\s+)?\S+")
-# What is read of a build's files by us, outside of its walls, and the most bytes that each may have.
-_READ = {".config": configs.BYTES, "System.map": 64 << 20, "vmlinux": 2 << 30}
 
 
-def fresh_config(recipe: Recipe, commit: Commit, tree: Path, objects: Path, log: Path) -> str | BrokenBuild:
+def fresh_config(
+    recipe: Recipe, commit: Commit, tree: Path, objects: Path, log: Path, *, again: bool
+) -> str | BrokenBuild:
     """Make `.config` afresh; return its text, or why there is none. Raises HostError.
 
+    `again`: from tinyconfig's result, if the last call for this commit came so far. Two of three runs of Kconfig are
+    for that, and a compiler that was killed meanwhile changes nothing in it that lasts: what can be off is off with
+    and without it, and what cannot is asked for anew.
     An equal .config keeps its time stamp: kbuild would otherwise read every Kconfig file once more.
     """
-    config = objects / ".config"
-    if sandbox.odd(objects, config.name, _READ[config.name]):
+    config, tiny = objects / ".config", objects.with_name(configs.TINY)
+    if sandbox.odd(objects, config.name, target.READ[config.name]):
         disk.remove(config)
     before = (config.read_bytes(), config.stat()) if config.exists() else None
-    for target in ("tinyconfig", "olddefconfig"):
-        if (failed := _made(recipe, commit, tree, objects, log, target, CONFIG_SECONDS)) is not None:
+
+    def made(goal: str) -> BrokenBuild | None:
+        failed = target.made(recipe, commit, tree, objects, log, goal, CONFIG_SECONDS)
+        return failed if failed is not None or config.exists() else target.broken(commit, log, tree)
+
+    if again and tiny.exists():
+        shutil.copyfile(tiny, config)
+    else:
+        disk.remove(tiny)
+        if (failed := made("tinyconfig")) is not None:
             return failed
-        if not config.exists():
-            return broken(commit, log, tree)
-        if target == "tinyconfig":
-            disk.remove(objects.with_name(configs.TINY))
-            shutil.copyfile(config, objects.with_name(configs.TINY))
-            with config.open("a") as stream:
-                stream.writelines(f"{option}\n" for option in recipe.options)
+        shutil.copyfile(config, tiny)
+    with config.open("a") as stream:
+        stream.writelines(f"{option}\n" for option in recipe.options)
+    if (failed := made("olddefconfig")) is not None:
+        return failed
     text = config.read_bytes()
     if before is not None and before[0] == text:
         os.utime(config, ns=(before[1].st_atime_ns, before[1].st_mtime_ns))
     return text.decode(errors="backslashreplace")
-
-
-def _made(
-    recipe: Recipe,
-    commit: Commit,
-    tree: Path,
-    objects: Path,
-    log: Path,
-    target: str,
-    seconds: float,
-    on_line: Callable[[str], None] | None = None,
-) -> BrokenBuild | None:
-    """Run make once; return why it failed, None if it did not. Raises HostError."""
-    begin = log.stat().st_size if log.exists() else 0
-    done = process.run(
-        recipe.make(tree, objects, target),
-        env=recipe.environment(tree),
-        log=log,
-        seconds=seconds,
-        on_line=on_line,
-        walls=recipe.walls(tree, objects),
-        bounds=recipe.bounds(objects),
-    )
-    if done.excess:
-        return BrokenBuild(commit.id, EXCESS + done.excess)
-    _in_time(done, seconds, log)
-    if done.code != 0:
-        return broken(commit, log, tree, begin)
-    for name, most in (_READ | {recipe.architecture.image_path: 1 << 30}).items():
-        if why := sandbox.odd(objects, name, most):
-            return BrokenBuild(commit.id, f"make left {name}, {why}")
-    return None
-
-
-def _in_time(done: process.Finished, seconds: float, log: Path) -> None:
-    if done.overdue:
-        raise HostError(f"make did not end within {seconds / 60:.0f} minutes", f"see {log}")
-    if done.code >= 126:
-        # 126, 127: make could not be run; more: it died of a signal. make's own failures are 1 and 2.
-        raise HostError(f"make ended with exit code {done.code}", f"see {log}", transient=done.code > 127)
 
 
 def kernel(
@@ -125,7 +90,7 @@ def kernel(
     if clean:
         recipe = recipe.from_nothing(objects, alone=alone)
 
-    def attempt(recipe: Recipe, *, whole: bool = True) -> BrokenBuild | None:
+    def attempt(recipe: Recipe, *, whole: bool = True, again: bool = False) -> BrokenBuild | None:
         nonlocal like
         if (cache := recipe.cache()) is not None:
             # Somebody who empties his cache directory takes it away from the sandbox's words.
@@ -135,15 +100,15 @@ def kernel(
         with trust.building(objects):
             failed = None
             if like is None or not configs.put_back(like, objects, log):
-                like, failed = None, _configured(recipe, commit, tree, objects, log)
+                like, failed = None, _configured(recipe, commit, tree, objects, log, again=again)
             if failed is None and whole:
                 failed = _compiled(recipe, commit, tree, objects, log, on_object)
         if failed is None:
             _require_no_skew(objects, tree, log, begin)
-        if failed is not None and failed.because.startswith((EXCESS, LACKING)):
+        if failed is not None and failed.because.startswith((target.EXCESS, LACKING)):
             # make was killed in the middle of its work, and what it wrote may be the excess; or it saw nothing to do.
             trust.begin_anew(objects)
-        if failed is not None and failed.because.startswith(EXCESS) and cache is not None:
+        if failed is not None and failed.because.startswith(target.EXCESS) and cache is not None:
             trust.without_later(cache, began)
         return failed
 
@@ -153,7 +118,7 @@ def kernel(
         like, before = None, failed
         failed = attempt(recipe.with_jobs(1))
     if failed is not None and failed != before:
-        failed = _settled(failed, functools.partial(attempt, recipe.with_jobs(1)), objects, log)
+        failed = _settled(failed, functools.partial(attempt, recipe.with_jobs(1), again=True), objects, log)
     return failed or _kept(recipe, commit, tree, objects, into, clean, like)
 
 
@@ -166,7 +131,7 @@ def _settled(
     A lost option is looked for once more, and nothing is compiled. Raises HostError if the attempts disagree.
     """
     second = again(whole=VANISHED not in first.because)
-    if second == first or (second is None and first.because.startswith(EXCESS)):
+    if second == first or (second is None and first.because.startswith(target.EXCESS)):
         return second
     if second is not None and second == (third := again()):
         return third
@@ -175,12 +140,14 @@ def _settled(
     raise HostError(f"make failed ({first.because}), and with one job it said: {said}", f"see {log}", transient=True)
 
 
-def _configured(recipe: Recipe, commit: Commit, tree: Path, objects: Path, log: Path) -> BrokenBuild | None:
+def _configured(
+    recipe: Recipe, commit: Commit, tree: Path, objects: Path, log: Path, *, again: bool
+) -> BrokenBuild | None:
     """Configure; return why that failed, or which option was lost.
 
     Kconfig asks the compiler for what it can, and hears nothing of one that was killed: an option is then off.
     """
-    config = fresh_config(recipe, commit, tree, objects, log)
+    config = fresh_config(recipe, commit, tree, objects, log, again=again)
     if isinstance(config, BrokenBuild):
         return config
     gone = kconfig.lost(recipe.options, config)
@@ -199,7 +166,7 @@ def _compiled(
             made += 1
             on_object(made)
 
-    failed = _made(recipe, commit, tree, objects, log, recipe.architecture.image, BUILD_SECONDS, count)
+    failed = target.made(recipe, commit, tree, objects, log, recipe.architecture.image, BUILD_SECONDS, count)
     if failed is not None:
         return failed
     image, vmlinux = objects / recipe.architecture.image_path, objects / "vmlinux"
@@ -211,7 +178,7 @@ def _compiled(
 
 
 def _require_no_skew(objects: Path, tree: Path, log: Path, begin: int) -> None:
-    if buildlog.skewed(_lines(log, begin)):
+    if buildlog.skewed(target.lines(log, begin)):
         trust.emptied(objects)
         trust.set_back(tree)
         raise HostError(
@@ -239,27 +206,3 @@ def _kept(
     made = (image, objects / "System.map", objects / ".config", objects.with_name(configs.TINY))
     keeping.keep(kernel, [one for one in made if one.exists()], clean=clean, parts=parts.of(tree, objects))
     return kernel
-
-
-def _lines(log: Path, begin: int) -> list[str]:
-    """Return the log's lines from a byte on, without our own; of a log without measure, only both its ends."""
-    with log.open("rb") as stream:
-        stream.seek(begin)
-        read, end = stream.read(LOG_BYTES), stream.seek(0, os.SEEK_END)
-        stream.seek(max(begin + len(read), end - LOG_BYTES))
-        read += (b"\n" if stream.tell() > begin + len(read) else b"") + stream.read()
-    lines = read.decode(errors="backslashreplace").splitlines()
-    return [
-        line if len(line) <= LINE else f"{line[: LINE - 100]} … {line[-97:]}"
-        for line in lines
-        if not line.startswith("$ ")
-    ]
-
-
-def broken(commit: Commit, log: Path, tree: Path, begin: int = 0) -> BrokenBuild:
-    """Read from a failed build's log why it failed. Raises HostError if it was our machine.
-
-    `begin`: the byte at which this attempt's lines begin. Paths are told as the commit has them, ccache's too.
-    """
-    because = buildlog.because(_lines(log, begin))
-    return BrokenBuild(commit.id, because.replace(f"{tree}/", "").replace(f"../{tree.name}/", ""))

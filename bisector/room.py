@@ -1,13 +1,15 @@
 """How much disk do kept kernels take below a state directory, and which of them may go?
 
-Those of sessions at their end go first, the oldest session's before the others: the next session can use shared ones
-only. A session keeps its journal, consoles and reports, and the kernels of the commit that it found and of its
-parents: what a person boots again. Then shared ones go, the least recently used before the others.
+Those of commits that were tested without a session go first, then those of sessions at their end, the oldest one's
+before the others: the next session can use shared ones only. A session keeps its journal, consoles and reports, and
+the kernels of the commit that it found and of its parents: what a person boots again. Then shared ones go, the least
+recently used before the others.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from bisector import journal, opening, sessions
@@ -16,12 +18,14 @@ from bisector.host import disk
 from bisector.model import Purpose
 from bisector.reuse import store
 
+# Where commits are tested without a session.
+TESTS = "tests"
 _EDGE = (Purpose.CULPRIT, Purpose.PARENT)
 
 
 def taken(state: Path) -> int:
-    """Return the bytes of all kernels, shared and of sessions."""
-    return sum(map(disk.size, (*_shared(state), *_of_sessions(state))))
+    """Return the bytes of all kernels, shared and not."""
+    return sum(map(disk.size, (*_shared(state), *_of_their_own(state))))
 
 
 def make(state: Path, most: int, warn: Callable[[str], None]) -> tuple[int, int, int]:
@@ -36,7 +40,7 @@ def make(state: Path, most: int, warn: Callable[[str], None]) -> tuple[int, int,
         removed += 1
         if left <= most:
             break
-    own = _of_sessions(state)
+    own = _of_their_own(state)
     size = sum(map(disk.size, own))
     gone, shared, more = store.make_room(state / opening.STORE, max(0, most - size))
     return removed + gone, len(own) + shared, size + more
@@ -58,7 +62,10 @@ def enough(state: Path, most: int, warn: Callable[[str], None]) -> bool:
 
 
 def _spare(state: Path, warn: Callable[[str], None]) -> Iterator[Path]:
-    """Yield the kernels that sessions at their end can do without, the oldest session's first."""
+    """Yield the kernels of tests at their end, and those that sessions at theirs can do without, the oldest first."""
+    for directory in _tests(state):
+        with suppress(UserError), journal.held(directory):
+            yield from _kept(directory)
     for name in sessions.names(state):
         directory = sessions.home(state) / name
         if not (directory / sessions.LAST_REPORT).exists():
@@ -79,8 +86,13 @@ def _shared(state: Path) -> list[Path]:
     return _directories(state / opening.STORE, "*/*/")
 
 
-def _of_sessions(state: Path) -> list[Path]:
-    return [kernel for name in sessions.names(state) for kernel in _kept(sessions.home(state) / name)]
+def _of_their_own(state: Path) -> list[Path]:
+    homes = [sessions.home(state) / name for name in sessions.names(state)]
+    return [kernel for home in (*_tests(state), *homes) for kernel in _kept(home)]
+
+
+def _tests(state: Path) -> list[Path]:
+    return _directories(state / TESTS, "*/")
 
 
 def _kept(directory: Path) -> list[Path]:

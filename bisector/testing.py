@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from bisector import given, opening, step
+from bisector import given, journal, opening, room, step
 from bisector.bench import Bench
 from bisector.errors import HostError
-from bisector.host import stopping
+from bisector.host import disk, stopping
 from bisector.host.repository import Repository
 from bisector.model import Commit, Purpose, Step
 from bisector.settings import Settings
@@ -36,9 +36,11 @@ def test(
     opening.make_private(state)
     opening.versions(settings)
     stopping.go_on_with("what was found stands above; run it again for the rest")
-    directory = state / "tests" / opening.new_name()
+    directory = state / room.TESTS / opening.new_name()
+    with disk.writing(directory):
+        directory.mkdir(mode=0o700)
     try:
-        with opening.bench(settings, directory, state, commits[0], warn) as bench:
+        with journal.held(directory), opening.bench(settings, directory, state, commits[0], warn) as bench:
             for commit in commits:
                 yield _tested(bench, commit, tell)
     except OSError as error:

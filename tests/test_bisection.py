@@ -1,6 +1,7 @@
 """Is the right commit found, whatever the history and the workspace look like, and never a wrong one?"""
 
 import os
+import re
 import shutil
 import time
 from pathlib import Path
@@ -110,6 +111,10 @@ def test_an_option_that_vanished_is_no_verdict(tree: MiniTree, bisector: Bisecto
     assert (ran.code, ran.culprit) == (0, ids[6])
     assert ran.untestable
     assert all(why.startswith("CONFIG_PERF_EVENTS vanished") for why in ran.untestable.values())
+    # It is looked for twice, and the second time what can tell is asked anew, but not what takes most of the time.
+    logs = [bisector.sessions[0] / "logs" / f"{commit[:12]}.build.log" for commit in ran.untestable]
+    made = [re.findall(r"^\$ .* (\w+config)$", log.read_text(), re.MULTILINE) for log in logs]
+    assert all(goals == ["tinyconfig", "olddefconfig", "olddefconfig"] for goals in made), made
 
 
 # What a commit may add to the Makefile, with the reason that is told and the words of the command line.

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from bisector import build
+from bisector import target
 from bisector.errors import HostError
 from bisector.model import BrokenBuild, Commit
 
@@ -22,7 +22,7 @@ MAKE_SAYS = "make[3]: *** [scripts/Makefile.build:250: init/main.o] Error 1\nmak
 def broken(tmp_path: Path, log: str) -> BrokenBuild:
     path = tmp_path / "build.log"
     path.write_text(COMMAND + log)
-    return build.broken(COMMIT, path, Path("/home/me/tree"))
+    return target.broken(COMMIT, path, Path("/home/me/tree"))
 
 
 # -- the commit's fault --------------------------------------------------------------------------------
@@ -117,7 +117,7 @@ def test_paths_are_told_as_the_commit_has_them(tmp_path: Path, prefix: str) -> N
 def test_bytes_that_are_no_text_do_not_hide_the_reason(tmp_path: Path) -> None:
     path = tmp_path / "build.log"
     path.write_bytes(b"\xff\xfe rubbish\nlib/a.c:1:1: error: \xff here\n")
-    assert build.broken(COMMIT, path, tmp_path).because == r"lib/a.c:1:1: error: \xff here"
+    assert target.broken(COMMIT, path, tmp_path).because == r"lib/a.c:1:1: error: \xff here"
 
 
 @pytest.mark.parametrize(

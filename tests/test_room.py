@@ -70,6 +70,26 @@ def test_a_session_that_is_held_is_left_alone_and_said(tree: MiniTree, bisector:
     assert room.make(bisector.state, 0, pytest.fail)[0] == len(before) - 2
 
 
+def test_what_a_test_left_goes_before_all_else_but_not_while_it_runs(tree: MiniTree, bisector: Bisector) -> None:
+    ids = tree.story(6, flip_at=3)
+    bisector.start(tree.path, tree.base, ids[-1], *ONCE)
+    before, size = kernels(bisector, 0), room.taken(bisector.state)
+
+    def tested(commit: str) -> Path:
+        assert bisector("test", "--repo", str(tree.path), commit).code == 0
+        return max((bisector.state / room.TESTS).iterdir()) / "kernels"
+
+    first, second = tested(ids[0]), tested(ids[3])
+    assert room.taken(bisector.state) > size
+    with journal.held(second.parent):
+        assert room.make(bisector.state, room.taken(bisector.state) - 1, pytest.fail)[0] == 1
+        assert (list(first.iterdir()), kernels(bisector, 0)) == ([], before)
+        assert room.make(bisector.state, 0, pytest.fail)[0] > 1
+        assert list(second.iterdir())
+    assert room.make(bisector.state, 0, pytest.fail)[0] == 1
+    assert not list(second.iterdir())
+
+
 def test_room_for_all_of_them_removes_none(tree: MiniTree, bisector: Bisector) -> None:
     ids = tree.story(6, flip_at=3)
     bisector.start(tree.path, tree.base, ids[-1], *ONCE)

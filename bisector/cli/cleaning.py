@@ -26,7 +26,7 @@ from bisector.reuse import store
     help="What all kernels together may have.",
 )
 @click.option(
-    "--sessions", is_flag=True, help="Those of ended sessions too; not the found commit's and its parents'."
+    "--sessions", is_flag=True, help="Those of ended sessions and tests too; not a found commit's and its parents'."
 )
 def clean(as_json: bool, state: Path | None, gib: float, sessions: bool) -> int:
     """Remove kernels that sessions share, the least recently used first; without --sessions, sessions keep theirs."""
