@@ -149,8 +149,8 @@ class Bounds:
         full = ""
         if now >= self._look_at_disk:
             full = self.full(members)
-            # Never more than a fortieth of the time for counting files.
-            self._look_at_disk = time.monotonic() + max(DISK_TICK, 40 * (time.monotonic() - now))
+            # Never more than a tenth of the time for counting files.
+            self._look_at_disk = time.monotonic() + max(DISK_TICK, 10 * (time.monotonic() - now))
         self._look = time.monotonic() + TICK
         return full
 
