@@ -140,6 +140,15 @@ def test_a_group_that_ignores_sigterm_is_killed(tmp_path: Path) -> None:
     assert gone((tmp_path / "pids").read_text())
 
 
+def test_a_group_of_which_only_a_zombie_is_left_is_not_waited_for() -> None:
+    leader = subprocess.Popen(["sleep", "300"], process_group=0)
+    # As a child's child whose init process never collects it; this one we do not collect.
+    with subprocess.Popen(["sleep", "300"], process_group=leader.pid) as member:
+        # Longer than a test may take.
+        process.end_group(leader.pid, leader.poll, grace=600)
+        assert (leader.wait(), alive(member.pid)) == (-15, False)
+
+
 def test_what_a_command_left_in_the_background_is_ended(tmp_path: Path) -> None:
     done = run(tmp_path, "sleep 100 > /dev/null 2>&1 & echo $! > pids")
     assert (done.code, done.overdue) == (0, False)

@@ -41,15 +41,15 @@ SHARES_TOLD = os.path.exists("/proc/self/smaps_rollup")  # not by every kernel
 
 
 class Member:
-    """One process: owner, parent, threads, resident bytes, and when it began (a pid may be used again)."""
+    """One process: owner, parent, group, threads, resident bytes, and when it began (a pid may be used again)."""
 
     def __init__(self, line: bytes, owner: int) -> None:
         self.owner = owner
         # The name stands in brackets and may hold some itself.
         fields = line[line.rindex(b")") + 2 :].split()
         self.ended = fields[0] in (b"Z", b"X")
-        self.parent, self.tasks, self.resident = int(fields[1]), int(fields[17]), int(fields[21]) * PAGE
-        self.began = int(fields[19])
+        self.parent, self.group, self.tasks = int(fields[1]), int(fields[2]), int(fields[17])
+        self.began, self.resident = int(fields[19]), int(fields[21]) * PAGE
 
 
 def everyone() -> dict[int, Member]:

@@ -69,7 +69,8 @@ def printable(argv: Sequence[str], env: Mapping[str, str] | None = None) -> str:
 def end_group(leader: int, reap: Callable[[], object], *, grace: float = GRACE) -> None:
     """End every process of the group: SIGTERM, and after `grace` seconds SIGKILL. None left is fine.
 
-    `reap` collects the leader's exit without waiting; a zombie would keep the group alive.
+    `reap` collects the leader's exit without waiting. Whoever is left of the group when the leader has gone is the
+    init process's to collect; in a container that one does it late, or never: a zombie is nobody to wait for.
     """
     with stopping.deferred(), suppress(ProcessLookupError):
         os.killpg(leader, signal.SIGTERM)
@@ -77,6 +78,8 @@ def end_group(leader: int, reap: Callable[[], object], *, grace: float = GRACE) 
         while not stopping.passed(deadline):
             reap()
             os.killpg(leader, 0)
+            if not any(one.group == leader and not one.ended for one in keeper.everyone().values()):
+                break  # and whoever was begun during this look is killed below
             time.sleep(0.01)
         os.killpg(leader, signal.SIGKILL)
 
