@@ -42,7 +42,7 @@ def below(pid: int) -> list[int]:
 
 
 def running(seconds: float = 10) -> list[str]:
-    """Return what still runs below this process after a moment for the dying; reap what is dead."""
+    """Return what still runs below this process after a moment for the dying."""
     deadline = time.monotonic() + seconds
     while True:
         alive = [" ".join(words) for pid in below(os.getpid()) if (words := words_of(pid))]

@@ -179,16 +179,25 @@ def reaped(child: int, code: int | None) -> int | None:
     return code if code is None or code >= 0 else 128 - code
 
 
+def alone() -> bool:
+    """Tell whether none of our descendants is left, at the price of one call: an orphan's next parent is us."""
+    try:
+        os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+    except ChildProcessError:
+        return True
+    return False
+
+
 def end(child: int, code: int | None, spared: int, *, gently: bool) -> int:
     """End all descendants; return the child's exit code. `spared` is not asked, only killed."""
     deadline = time.monotonic() + GRACE
-    if gently:
+    if gently and not alone():
         _signal([pid for pid in descendants() if pid != spared], signal.SIGTERM)
-        while time.monotonic() < deadline and (code is None or descendants()):
+        while time.monotonic() < deadline and not alone():
             signal.sigtimedwait([signal.SIGCHLD], 0.02)
             code = reaped(child, code)
     deadline = time.monotonic() + HOPELESS
-    while time.monotonic() < deadline and (members := set(descendants())):
+    while time.monotonic() < deadline and not alone() and (members := set(descendants())):
         # Whoever forks faster than we kill is stopped first, until nobody new is found.
         stopped: set[int] = set()
         while new := members - stopped:
