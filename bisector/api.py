@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
-from bisector import __version__, disputes, given, journal, opening, planning, rejudging, sessions
+from bisector import __version__, disputes, journal, opening, planning, rejudging, sessions
 from bisector.endings import Conclusion
 from bisector.errors import BisectorError, HostError, Interrupted, Misinferred, UserError
 from bisector.events import Concluded, Distrusted, Event, Planned, Resumed, Started, Stopped, now
@@ -53,7 +53,7 @@ def start(
     A session of the same ends and settings that has no answer yet is gone on with, unless it shall be a new one;
     one that has an answer gives it again if `also` is true of it.
     """
-    state = state or given.state()
+    state = state or sessions.usual()
     repository = Repository(Path(settings.repo))
     ends = repository.commit(old), repository.commit(new)
     planning.require_range(repository, *ends)
@@ -92,7 +92,7 @@ def plan(settings: Settings, old: str, new: str, *, state: Path | None = None) -
     repository = Repository(Path(settings.repo))
     ends = repository.commit(old), repository.commit(new)
     planning.require_range(repository, *ends)
-    return planning.plan(settings, repository, *ends, state or given.state())
+    return planning.plan(settings, repository, *ends, state or sessions.usual())
 
 
 def resume(session: Session, *, state: Path | None = None, emit: Emit = ignored, warn: Warn = ignored) -> Conclusion:
@@ -100,7 +100,7 @@ def resume(session: Session, *, state: Path | None = None, emit: Emit = ignored,
     if session.conclusion is not None:
         emit(Concluded(conclusion=session.conclusion, at=session.last))
         return session.conclusion
-    state = state or given.state()
+    state = state or sessions.usual()
     repository = Repository(Path(session.started.settings.repo))
     with _held(session, state):
         return _work(Journal(session), repository, state, emit, warn, resumed=True)
@@ -108,7 +108,7 @@ def resume(session: Session, *, state: Path | None = None, emit: Emit = ignored,
 
 def read(session: str | None = None, *, state: Path | None = None) -> Session:
     """Return the session with this unique prefix, or the newest. Raises UserError."""
-    return sessions.read(state or given.state(), session)
+    return sessions.read(state or sessions.usual(), session)
 
 
 def mark(
@@ -125,7 +125,7 @@ def mark(
 
     `verdict`: None takes an earlier word back.
     """
-    state = state or given.state()
+    state = state or sessions.usual()
     repository = Repository(Path(session.started.settings.repo))
     commit = disputes.disputed(session, repository, revision)
     said = disputes.word(session, repository, commit, verdict, because)
@@ -143,7 +143,7 @@ def retest(
     warn: Warn = ignored,
 ) -> Conclusion:
     """Boot a commit so many times more, and go on from what is known then."""
-    state = state or given.state()
+    state = state or sessions.usual()
     repository = Repository(Path(session.started.settings.repo))
     commit = disputes.disputed(session, repository, revision)
     with _held(session, state):
@@ -173,7 +173,7 @@ def rejudge(
     Nothing is written, and the answer given again, if nothing reads otherwise and `on` says nothing new. What was
     read stands in the journal also where going on is refused, by other programs than the session began with.
     """
-    state = state or given.state()
+    state = state or sessions.usual()
     with _held(session, state):
         session.catch_up(journal.read(session.directory))
         reread = rejudging.reread(session, on, warn)

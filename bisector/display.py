@@ -2,16 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import time
 from typing import TextIO
 
-from rich.console import Console
-from rich.progress import Progress as Bar
-from rich.progress import SpinnerColumn, TextColumn, TimeElapsedColumn
-from rich.table import Table
-from rich.text import Text
-
-from bisector.errors import Interrupted
 from bisector.events import (
     Asked,
     Concluded,
@@ -30,38 +24,31 @@ from bisector.events import (
     Tested,
     Unmarked,
 )
-from bisector.host import stopping
 from bisector.model import Step
 from bisector.report import harmless, plan, rules
 
 _COLOURS = {"old": "cyan", "new": "magenta", "untestable": "yellow"}
-
-
-class _Console(Console):
-    """A console whose reader may go: Rich itself would end the process with exit code 1."""
-
-    def on_broken_pipe(self) -> None:
-        raise Interrupted("whoever read our output has gone", stopping.hint())
+# What tells Rich of a terminal where there is none.
+_FORCING = ("FORCE_COLOR", "TTY_COMPATIBLE")
 
 
 class Display:
     """Tells a person each event: finished steps as lines that stay, the running one as a line that moves."""
 
     def __init__(self, stream: TextIO, *, live: bool = True) -> None:
-        self._console = _Console(file=stream, highlight=False, soft_wrap=True, emoji=False, markup=False)
-        self._bar: Bar | None = None
+        self._stream = stream
+        self._terminal: Terminal | None = None
         self._phase = ""
-        if live and self._console.is_terminal and not self._console.is_dumb_terminal:
-            columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False), TimeElapsedColumn())
-            self._bar = Bar(*columns, console=self._console, transient=True)
-            self._task = self._bar.add_task("starting", total=None)
-            self._bar.start()
+        if stream.isatty() or any(os.environ.get(name) for name in _FORCING):
+            # What stands in a pipe or a file needs no Rich, and its import is a tenth of a second.
+            from bisector.terminal import Terminal
+
+            self._terminal = Terminal(stream, live=live)
 
     def close(self) -> None:
         """Take the moving line away."""
-        if self._bar is not None:
-            self._bar.stop()
-            self._bar = None
+        if self._terminal is not None:
+            self._terminal.close()
 
     def tell(self, event: Event) -> None:
         """Show one event."""
@@ -110,17 +97,11 @@ class Display:
 
     def say(self, words: str, colour: str = "") -> None:
         """Print one line that stays, with the time."""
-        clock = time.strftime("%H:%M:%S")
-        said = Text(harmless.line(words), style=colour)
-        if self._bar is None:
-            self._console.print(Text(f"{clock}  ") + said)
-            return
-        # A terminal would break lines in the middle of words, and begin the rest of them at its edge.
-        row = Table.grid(padding=(0, 2, 0, 0), pad_edge=False)
-        row.add_column(no_wrap=True)
-        row.add_column(overflow="fold")
-        row.add_row(clock, said)
-        self._console.print(row, soft_wrap=False)
+        clock, said = time.strftime("%H:%M:%S"), harmless.line(words)
+        if self._terminal is not None:
+            self._terminal.say(clock, said, colour)
+        else:
+            print(f"{clock}  {said}", file=self._stream, flush=True)
 
     def _step(self, step: Step) -> None:
         verdict = step.verdict.value if step.verdict else "tested"
@@ -136,8 +117,8 @@ class Display:
 
     def _progress(self, event: Progress) -> None:
         words = f"{event.purpose.value} {event.commit[:12]} {event.phase}"
-        if self._bar is None:
-            # Without a terminal each phase is said once; the objects that go by are not.
+        if self._terminal is None or not self._terminal.moves:
+            # Without a line that moves each phase is said once; the objects that go by are not.
             if words != self._phase:
                 self.say(words)
             self._phase = words
@@ -148,19 +129,11 @@ class Display:
             words += f" | {event.commits} commits, about {event.steps} steps left"
         if event.seconds_left is not None:
             words += f", about {plan.duration(event.seconds_left)}"
-        self._bar.update(self._task, description=harmless.line(words))
+        self._terminal.move(harmless.line(words))
 
 
 def table(stream: TextIO, head: list[str], rows: list[list[str]]) -> None:
     """Print a table; cells are made harmless here. Cells fold on a terminal, and are whole in a pipe."""
-    console = Console(file=stream, highlight=False, emoji=False, markup=False)
-    if not console.is_terminal:
-        console.width = 100_000
-    made = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    for title in head:
-        made.add_column(Text(harmless.line(title)), overflow="fold")
-    for row in rows:
-        made.add_row(*(Text(harmless.line(cell)) for cell in row))
-    with console.capture() as captured:
-        console.print(made)
-    stream.write("".join(f"{line.rstrip()}\n" for line in captured.get().splitlines()))
+    from bisector import terminal
+
+    terminal.table(stream, head, rows)

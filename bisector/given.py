@@ -8,8 +8,6 @@ import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import platformdirs
-
 from bisector import opening
 from bisector.arches import architecture
 from bisector.errors import UserError
@@ -17,11 +15,6 @@ from bisector.evidence import limits as times
 from bisector.host import sandbox as walls
 from bisector.model import Verdict
 from bisector.settings import PLAIN, Settings
-
-
-def state() -> Path:
-    """Return the directory of the sessions that is the usual one on this platform."""
-    return Path(platformdirs.user_state_dir("bisector"))
 
 
 def settings(

@@ -5,15 +5,13 @@ from __future__ import annotations
 from contextlib import suppress
 from pathlib import Path
 
-from bisector import answers, events, journal, maintainers, opening, reproduce, transcripts
+from bisector import answers, events, journal, opening, reproduce, transcripts
 from bisector.errors import BisectorError, UserError
 from bisector.host import disk, messages
 from bisector.host.repository import Repository
 from bisector.kconfig import difference
 from bisector.known import Session
 from bisector.model import Purpose, Step
-from bisector.report import mail as letter
-from bisector.report import page as pages
 from bisector.report import sections, values
 from bisector.report.markdown import markdown
 from bisector.report.text import text
@@ -46,6 +44,10 @@ def mail(session: Session) -> bytes:
 
     Raises UserError if there is no answer for them, or the repository is gone.
     """
+    # Here, as the page's below: most commands make neither, and what both need takes a tenth of a second.
+    from bisector import maintainers
+    from bisector.report import mail as letter
+
     made = report(session)
     if made.conclusion is None or not letter.answers(made):
         raise UserError(
@@ -64,7 +66,7 @@ def kept(session: Session) -> values.Report:
     forms = {
         "report.txt": text(made).encode(errors="backslashreplace"),
         "report.md": markdown(made).encode(errors="backslashreplace"),
-        "report.html": pages.page(made, _beside(session, made)).encode(errors="backslashreplace"),
+        "report.html": _page(session, made).encode(errors="backslashreplace"),
         LAST_REPORT: events.encode(answers.ReportAnswer(report=made)) + b"\n",
     }
     for name, words in forms.items():
@@ -74,11 +76,12 @@ def kept(session: Session) -> values.Report:
 
 def page(session: Session) -> str:
     """Return the session's report as a page for a browser, with what git and the logs still have of it."""
-    made = report(session)
-    return pages.page(made, _beside(session, made))
+    return _page(session, report(session))
 
 
-def _beside(session: Session, made: values.Report) -> pages.Beside:
+def _page(session: Session, made: values.Report) -> str:
+    from bisector.report import page as pages
+
     searching, culprit = session.searching, made.conclusion.culprit if made.conclusion else None
     places: dict[str, int] = {}
     diff: tuple[str, ...] = ()
@@ -92,7 +95,7 @@ def _beside(session: Session, made: values.Report) -> pages.Beside:
         if culprit is not None and (patch := messages.patch(repository, culprit)) is not None:
             diff = _diff(patch.decode("utf-8", "backslashreplace"))
     shown = searching.commits if searching is not None and places else 0
-    return pages.Beside(places, shown, diff, _consoles(session))
+    return pages.page(made, pages.Beside(places, shown, diff, _consoles(session)))
 
 
 def _diff(patch: str) -> tuple[str, ...]:

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 
+import platformdirs
+
 from bisector import journal
 from bisector.errors import UserError
 from bisector.events import SCHEMA, Started
@@ -15,6 +17,11 @@ from bisector.known import Session
 LAST_REPORT = "report.json"
 # In a session's directory while searches that follow from its answer are not all at their end.
 FOLLOWED = "followed"
+
+
+def usual() -> Path:
+    """Return the state directory that is the usual one on this platform."""
+    return Path(platformdirs.user_state_dir("bisector"))
 
 
 def home(state: Path) -> Path:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from bisector import given, journal, opening, room, step
+from bisector import journal, opening, room, sessions, step
 from bisector.bench import Bench
 from bisector.errors import HostError
 from bisector.host import disk, stopping
@@ -28,7 +28,7 @@ def test(
 
     `tell`: told which commit is in which phase, and the objects compiled so far.
     """
-    state = state or given.state()
+    state = state or sessions.usual()
     repository = Repository(Path(settings.repo))
     commits = [repository.commit(revision) for revision in revisions]
     opening.machine(settings)

@@ -25,7 +25,7 @@ PURE = (
     "bisector.evidence",
     "bisector.report",
 )
-LINES = 265
+LINES = 275
 
 # Third-party package -> the only modules that import it.
 HOMES = {
@@ -34,7 +34,7 @@ HOMES = {
     "ptyprocess": {"bisector.host.console"},
     "qemu": {"bisector.host.monitor"},
     "tenacity": {"bisector.retrying"},
-    "rich": {"bisector.display"},
+    "rich": {"bisector.terminal"},
     "jinja2": {"bisector.report.page"},
     "numpy": {"bisector.evidence"},
     "scipy": {"bisector.evidence"},
@@ -48,7 +48,7 @@ HOMES = {
         "bisector.forerunner",
     },
     "click": {"bisector.cli"},
-    "platformdirs": {"bisector.opening", "bisector.given"},
+    "platformdirs": {"bisector.opening", "bisector.sessions"},
 }
 
 

@@ -11,8 +11,9 @@ import pytest
 from simulating import histories
 
 from bisector.evidence import halving
+from bisector.evidence.forecast import SPARE
 from bisector.evidence.graph import Range
-from bisector.evidence.midpoint import SPARE, Midpoints
+from bisector.evidence.midpoint import Midpoints
 from bisector.model import Verdict
 
 

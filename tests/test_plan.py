@@ -12,9 +12,9 @@ import pytest
 from hypothesis import strategies as st
 
 from bisector.evidence import forecast, halving
-from bisector.evidence.forecast import Expected, Speeds
+from bisector.evidence.forecast import SPARE, Expected, Speeds
 from bisector.evidence.graph import Range
-from bisector.evidence.midpoint import SPARE, Midpoints
+from bisector.evidence.midpoint import Midpoints
 from bisector.host import trees
 from bisector.host.repository import Repository
 from bisector.model import Verdict

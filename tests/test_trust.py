@@ -15,7 +15,7 @@ from simulating.trials import CELLS, CONFIDENCE, TWO, Cell, trial
 from simulating.world import Halves, History, World, session
 
 from bisector.endings import Kind, Revert
-from bisector.evidence.midpoint import SPARE
+from bisector.evidence.forecast import SPARE
 from bisector.evidence.rates import boots_for
 from bisector.model import Verdict
 

@@ -4,28 +4,62 @@ from __future__ import annotations
 
 import io
 import os
+import pkgutil
 import sys
 import traceback
+from collections.abc import Iterator, Mapping, MutableMapping
 from contextlib import suppress
-from typing import NoReturn
+from typing import NoReturn, cast
 
 import click
 
-from bisector import __version__, answers
-from bisector.cli.bisecting import resume, start, test
-from bisector.cli.cleaning import clean
-from bisector.cli.disputing import mark, rejudge, retest
-from bisector.cli.examples import below, completed, completion
-from bisector.cli.foreseeing import plan
-from bisector.cli.patrolling import patrol_command
+from bisector import __version__
+from bisector.cli.examples import below, completed
 from bisector.cli.printing import HOST, INTERRUPTED, USER, Printer, complain
-from bisector.cli.reading import doctor_command, list_command, log, report, status
 from bisector.errors import BisectorError, HostError, Interrupted, UserError
 from bisector.host import stopping
-from bisector.host.repository import forget_callers_git
+from bisector.host.gitconfig import forget_callers_git
+
+_HOMES = {
+    "clean": "cleaning:clean",
+    "completion": "examples:completion",
+    "doctor": "reading:doctor_command",
+    "list": "reading:list_command",
+    "log": "reading:log",
+    "mark": "disputing:mark",
+    "patrol": "patrolling:patrol_command",
+    "plan": "foreseeing:plan",
+    "rejudge": "disputing:rejudge",
+    "report": "reading:report",
+    "resume": "bisecting:resume",
+    "retest": "disputing:retest",
+    "start": "bisecting:start",
+    "status": "reading:status",
+    "test": "bisecting:test",
+}
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+class _Commands(Mapping[str, click.Command]):
+    """Every command by its name. Its module is loaded when it is asked for: all of them together take a second."""
+
+    def __getitem__(self, name: str) -> click.Command:
+        command = pkgutil.resolve_name(f"bisector.cli.{_HOMES[name]}")
+        assert isinstance(command, click.Command)
+        command.epilog = below(name)
+        return command
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(_HOMES)
+
+    def __len__(self) -> int:
+        return len(_HOMES)
+
+
+@click.group(
+    # click only reads it.
+    commands=cast("MutableMapping[str, click.Command]", _Commands()),
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
 @click.version_option(__version__, prog_name="bisector")
 def cli() -> None:
     """Find the commit that changed what an arm64 kernel does when a hardware breakpoint's signal makes it step
@@ -42,13 +76,6 @@ def cli() -> None:
     15 contradiction; 16 below the asked confidence; 17, 18 and 19 are patrol's own; 20 our machine failed,
     resumable; 130 interrupted, resumable.
     """
-
-
-_WORKING = (plan, test, start, resume, mark, retest, rejudge, patrol_command)
-_READING = (doctor_command, status, log, list_command, report)
-for command in (*_WORKING, *_READING, clean, completion):
-    cli.add_command(command)
-    command.epilog = below(str(command.name))
 
 
 def main() -> NoReturn:
@@ -144,5 +171,7 @@ def _failed(context: click.Context | None, message: str, hint: str, code: int) -
         complain(message, hint)
     if "--json" in sys.argv or (context is not None and context.obj):
         with suppress(OSError):
+            from bisector import answers
+
             Printer(True).value(answers.Failure(message=message, hint=hint, exit_code=code))
     return code

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 import click
 
-from bisector import config, given
+from bisector import config, sessions
 from bisector.errors import UserError
 from bisector.model import Limits, Outcome, Verdict
 from bisector.settings import Settings
@@ -140,6 +140,8 @@ def building(command: F) -> F:
 
 def settings(options: dict[str, Any], **asked: Any) -> Settings:
     """Return the settings of a command's options. Raises UserError."""
+    from bisector import given  # and with it all of the workshop, which `--help` and what only reads do not need
+
     names = [field.name for field in dataclasses.fields(Limits)]
     limits = {name: options[f"{name}_limit"] for name in names if options[f"{name}_limit"] is not None}
     words = {key: value for key, value in options.items() if key not in [f"{name}_limit" for name in names]}
@@ -163,7 +165,7 @@ def table(words: Sequence[str]) -> dict[str, Verdict]:
 
 def state_directory(chosen: Path | None) -> Path:
     """Return where sessions live: there, or in the platform's place."""
-    return chosen.absolute() if chosen is not None else given.state()
+    return chosen.absolute() if chosen is not None else sessions.usual()
 
 
 def outcome(said: str | None, scenario: str | None, option: str) -> str | None:

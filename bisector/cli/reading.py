@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from bisector import answers, api, doctor, events, sessions
+from bisector import answers, doctor, events, reporting, sessions
 from bisector.arches import architecture
 from bisector.cli.options import common, state_directory
 from bisector.cli.printing import USER, Printer
@@ -53,7 +53,7 @@ def _said(check: doctor.Check) -> str:
 def status(as_json: bool, state: Path | None, session: str | None) -> int:
     """Say where a session stands."""
     found = sessions.read(state_directory(state), session)
-    made = api.report(found)
+    made = reporting.report(found)
     if as_json:
         Printer(as_json).value(
             answers.Status(
@@ -108,7 +108,7 @@ def list_command(as_json: bool, state: Path | None) -> int:
     for name in sessions.names(home):
         try:
             found = sessions.read(home, name)
-            made = api.report(found)
+            made = reporting.report(found)
         except (UserError, OSError) as error:
             why = error.message if isinstance(error, UserError) else HostError.of(error).message
             briefs.append(answers.Brief(name, "unreadable", "", "", 0, why))
@@ -138,12 +138,12 @@ def report(as_json: bool, state: Path | None, form: str, session: str | None) ->
     """Print a session's report; as `mail` it is an mbox for git send-email, and nothing is sent."""
     found = sessions.read(state_directory(state), session)
     if form == "mail" and not as_json:
-        sys.stdout.buffer.write(api.mail(found))
+        sys.stdout.buffer.write(reporting.mail(found))
         return 0
     if form == "html" and not as_json:
-        print(api.page(found), end="")
+        print(reporting.page(found), end="")
         return 0
-    made: values.Report = api.report(found)
+    made: values.Report = reporting.report(found)
     if form == "kcidb":
         print(json.dumps(kcidb(made), indent=1))
     elif as_json or form == "json":

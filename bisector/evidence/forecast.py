@@ -8,11 +8,12 @@ from array import array
 from collections.abc import Sequence, Set
 from dataclasses import dataclass
 
-from bisector.evidence.midpoint import SPARE
 from bisector.model import Commit
 
 # Culprits that are tried out, evenly over those that there are.
 TRIED = 400
+# Steps that canonical midpoints may cost a search.
+SPARE = 1
 # Kernels beside the search: the commit and its parent from nothing, and the new end without its change.
 CERTIFYING, REVERTED = 2, 1
 

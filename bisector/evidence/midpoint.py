@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from bisector.evidence import halving
 from bisector.evidence.choice import entropy
+from bisector.evidence.forecast import SPARE
 from bisector.evidence.graph import SAMPLE, Range
 from bisector.model import Verdict
 
@@ -24,8 +25,6 @@ from bisector.model import Verdict
 LARGER = 0.6
 # What a commit counts that makes its parent's kernel: there may be a mistake in that.
 HARDLY = 1e-3
-# Steps that canonical midpoints may cost a search.
-SPARE = 1
 
 
 @dataclass(frozen=True, slots=True)

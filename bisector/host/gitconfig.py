@@ -31,6 +31,15 @@ _CONFIG = {
 }
 
 
+def forget_callers_git() -> None:
+    """Drop the GIT_* variables of a hook or rebase that called us: they name another repository or index.
+
+    GitPython lays its environment over `os.environ`, so a variable can only be taken away there.
+    """
+    for key in [key for key in os.environ if key.startswith("GIT_")]:
+        del os.environ[key]
+
+
 def variables(more: Mapping[str, str] | None = None) -> dict[str, str]:
     """Return the environment variables that every git of ours gets; `more`: settings beside those for all."""
     config = _CONFIG | dict(more or {})

@@ -170,34 +170,32 @@ def _lower(which: int, to: int) -> None:
     resource.setrlimit(which, (limit, limit))
 
 
-def reaped(child: int, code: int | None) -> int | None:
-    """Collect whoever has ended; return the child's exit code as the shell has it, `code` while that is not new."""
-    with suppress(ChildProcessError):
+def reaped(child: int, code: int | None) -> tuple[int | None, bool]:
+    """Collect whoever has ended; return the child's exit code as the shell has it, `code` while that is not new.
+
+    And whether no descendant is left. An orphan's next parent is us: no look at all processes could be surer of that.
+    """
+    alone = False
+    try:
         while (ended := os.waitpid(-1, os.WNOHANG))[0]:
             if ended[0] == child:
                 code = os.waitstatus_to_exitcode(ended[1])
-    return code if code is None or code >= 0 else 128 - code
-
-
-def alone() -> bool:
-    """Tell whether none of our descendants is left, at the price of one call: an orphan's next parent is us."""
-    try:
-        os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
     except ChildProcessError:
-        return True
-    return False
+        alone = True
+    return code if code is None or code >= 0 else 128 - code, alone
 
 
 def end(child: int, code: int | None, spared: int, *, gently: bool) -> int:
     """End all descendants; return the child's exit code. `spared` is not asked, only killed."""
     deadline = time.monotonic() + GRACE
-    if gently and not alone():
+    code, alone = reaped(child, code)
+    if gently and not alone:
         _signal([pid for pid in descendants() if pid != spared], signal.SIGTERM)
-        while time.monotonic() < deadline and not alone():
-            signal.sigtimedwait([signal.SIGCHLD], 0.02)
-            code = reaped(child, code)
+    while gently and not alone and time.monotonic() < deadline:
+        signal.sigtimedwait([signal.SIGCHLD], 0.02)
+        code, alone = reaped(child, code)
     deadline = time.monotonic() + HOPELESS
-    while time.monotonic() < deadline and not alone() and (members := set(descendants())):
+    while not alone and time.monotonic() < deadline and (members := set(descendants())):
         # Whoever forks faster than we kill is stopped first, until nobody new is found.
         stopped: set[int] = set()
         while new := members - stopped:
@@ -206,7 +204,7 @@ def end(child: int, code: int | None, spared: int, *, gently: bool) -> int:
             members = set(descendants())
         _signal(stopped, signal.SIGKILL)
         signal.sigtimedwait([signal.SIGCHLD], 0.02)
-        code = reaped(child, code)
+        code, alone = reaped(child, code)
     return 137 if code is None else code
 
 
@@ -252,7 +250,7 @@ def main(words: list[str]) -> int:
     while code is None and not over and not asked:
         got = signal.sigtimedwait(WAKING, TICK)
         asked = got is not None and got.si_signo in ASKED
-        code = reaped(child, code)
+        code, _ = reaped(child, code)
         over = "" if asked or code is not None else bounds.broken()
     code = end(child, code, child if walled else 0, gently=not over)
     over = over or ("" if asked else bounds.full(()))

@@ -21,7 +21,7 @@ os.environ["GIT_PYTHON_GIT_EXECUTABLE"] = "/dev/null"
 
 import git
 
-del os.environ["GIT_PYTHON_GIT_EXECUTABLE"]
+del os.environ["GIT_PYTHON_REFRESH"], os.environ["GIT_PYTHON_GIT_EXECUTABLE"]
 
 from bisector.errors import HostError, UserError
 from bisector.host import gitconfig, process
@@ -30,20 +30,13 @@ from bisector.model import Commit
 _ENVIRONMENT = gitconfig.variables()
 # Seconds for one git command; the longest seen is the first checkout of a kernel, 40 s on a busy machine.
 SECONDS = 1800.0
+# git's commands that write nothing and end soon; to bind a command to us takes two programs more.
+_READING = frozenset(["config", "diff-tree", "for-each-ref", "ls-tree", "merge-base", "rev-parse", "show"])
 # What a commit's author chose comes last: a text in UTF-7 may have a NUL once it is read.
 _FORMAT = "%H%x00%P%x00%aI%x00%cI%x00%an <%ae>%x00%s"
 # What is kept of a commit: whoever wrote it had no limits, and the journal must stay readable.
 TEXT, FILES = 1000, 500
 _COMMIT_ID = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?")
-
-
-def forget_callers_git() -> None:
-    """Drop the GIT_* variables of a hook or rebase that called us: they name another repository or index.
-
-    GitPython lays its environment over `os.environ`, so a variable can only be taken away there.
-    """
-    for key in [key for key in os.environ if key.startswith("GIT_")]:
-        del os.environ[key]
 
 
 def environment(worktree: Path | None = None) -> dict[str, str]:
@@ -114,8 +107,8 @@ class Repository:
                 said = str(
                     self._repo.git.execute(
                         # A git that outlived us would check out under the feet of the next session. TERM, not KILL:
-                        # git then removes its locks.
-                        process.bound_to_us(["git", *words]),
+                        # git then removes its locks. One that reads has nobody left to tell, and ends.
+                        ["git", *words] if words[0] in _READING else process.bound_to_us(["git", *words]),
                         env=(gitconfig.variables(config) if config else _ENVIRONMENT) | self._fence | dict(env or {}),
                         stdout_as_string=True,
                         kill_after_timeout=SECONDS,

@@ -157,19 +157,20 @@ def toolchains(path: str, programs: Iterable[str], machine: str) -> tuple[Path, 
     All of PATH's that lie in nobody's home; and of a home only the toolchains that `programs` come from, without
     what else lies beside them. `machine`: the compiler's name of its target, a directory of its own.
     """
+    homes = _homes()
     entries = [Path(entry) for entry in search_path(path).split(os.pathsep) if entry]
-    found = {entry for entry in entries if _usable(entry) and not _in_home(entry) and not _holds_home(entry)}
+    found = {entry for entry in entries if _usable(entry) and not _at_home(entry, homes)}
     for program in programs:
         if (place := shutil.which(program, path=path)) is not None:
             # A link to the program, and where it leads: a compiler finds its parts beside its real self.
             for where in (Path(place), Path(place).resolve()):
-                found |= set(_parts(where, machine))
+                found |= set(_parts(where, machine, homes))
     return tuple(sorted(entry for entry in found if not _in_system(entry)))
 
 
-def _parts(program: Path, machine: str) -> Iterator[Path]:
+def _parts(program: Path, machine: str, homes: Sequence[Path]) -> Iterator[Path]:
     if program.parent.name != "bin":
-        if not _holds_home(program.parent):
+        if not _holds_home(program.parent.resolve(), homes):
             yield program.parent
         return
     for name in (*_TOOLCHAIN, machine):
@@ -194,9 +195,12 @@ def _homes() -> tuple[Path, ...]:
     return tuple(known)
 
 
-def _in_home(path: Path) -> bool:
-    return any(path.is_relative_to(home) or path.resolve().is_relative_to(home) for home in _homes() if home.name)
+def _at_home(path: Path, homes: Sequence[Path]) -> bool:
+    """Tell whether the directory lies in somebody's home, or is one, or holds one."""
+    real = path.resolve()
+    inside = any(path.is_relative_to(home) or real.is_relative_to(home) for home in homes if home.name)
+    return inside or _holds_home(real, homes)
 
 
-def _holds_home(path: Path) -> bool:
-    return any(home.is_relative_to(path.resolve()) for home in _homes())
+def _holds_home(real: Path, homes: Sequence[Path]) -> bool:
+    return any(home.is_relative_to(real) for home in homes)

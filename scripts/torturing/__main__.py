@@ -15,7 +15,7 @@ from pathlib import Path
 
 import readme
 
-from bisector.host.repository import forget_callers_git
+from bisector.host.gitconfig import forget_callers_git
 from torturing import faults, interrupts, kills, load, parallel, processes
 from torturing.campaign import Campaign
 
