@@ -177,9 +177,7 @@ def test_a_state_directory_that_make_reads_otherwise_is_refused(
     assert "in its path that make does not take" in said
 
 
-@pytest.mark.parametrize(
-    "name", ["a b", "a\nb", "a'b\"c", "-x", "$(touch x)`id`", "a:b", "\u202e", "l" * 200, "$HOME", "${HOME}"]
-)
+@pytest.mark.parametrize("name", ["a b\nc'd\"e:$HOME-${HOME}", "-x\u202e" + "l" * 200, "$(touch x)`id`", "$HOME"])
 def test_a_repository_may_be_called_as_it_likes(name: str, tmp_path: Path, bisector: Bisector) -> None:
     tree = MiniTree.create(tmp_path / name / "-y z")
     ids = tree.story(2, 1)

@@ -15,6 +15,8 @@ _BEYOND = re.compile(r"[^\x00-\x7e]")
 
 def line(text: str) -> str:
     """Return the text as one line: whatever acts on a terminal shown as \\xNN or \\uNNNN."""
+    if text.isascii() and text.isprintable():
+        return text
     return "".join(_visible(character) for character in text)
 
 
