@@ -1,8 +1,8 @@
 """Does it hold on real kernels? Debian's Linux 6.1 and 6.12, built, booted and bisected.
 
-Minutes, not seconds: `scripts/test --fast` leaves these out. One state directory serves all of them, so that
-the second test finds the first one's worktree and objects, as a person's second session does; ccache and the
-imported sources are the machine's own, and stay.
+Minutes, not seconds: `scripts/test --fast` leaves these out. The demo's is the one whole search; all else is read
+at single commits, in its state directory, where its worktree and objects are, as a person's second session finds
+them. ccache and the imported sources are the machine's own, and stay.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +21,9 @@ from behaviour_table import VERSIONS, outcomes, table
 from kernel_history import History, make
 
 from bisector import sessions
+from bisector.endings import Revert
+from bisector.known import Session
+from bisector.model import Purpose
 from bisector.opening import cache
 from tests.conftest import Ran
 
@@ -32,8 +34,30 @@ REPOSITORY = cache() / "demo" / "linux-6.12.git"
 
 
 @pytest.fixture(scope="module")
-def state(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The directory of all programs' states, bisector's too."""
     return tmp_path_factory.mktemp("kernels")
+
+
+@pytest.fixture(scope="module")
+def shown(home: Path) -> subprocess.CompletedProcess[str]:
+    """The demo, run to its end in `home`."""
+    script = Path(__file__).parents[1] / "scripts" / "demo"
+    environment = os.environ | {"XDG_STATE_HOME": str(home)}
+    return subprocess.run([script], env=environment, capture_output=True, text=True, check=False)
+
+
+@pytest.fixture(scope="module")
+def state(home: Path, shown: subprocess.CompletedProcess[str]) -> Path:
+    """Bisector's state directory, with the demo's session."""
+    assert shown.returncode == 0, shown.stderr
+    return home / "bisector"
+
+
+@pytest.fixture(scope="module")
+def session(state: Path) -> Session:
+    """The demo's session."""
+    return sessions.read(state, None)
 
 
 def story(name: str) -> History:
@@ -45,11 +69,6 @@ def bisector(state: Path, *words: str) -> Ran:
     command = [sys.executable, "-m", "bisector", words[0], "--json", "--state", str(state), *words[1:]]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     return Ran(done.returncode, done.stdout, done.stderr)
-
-
-def start(state: Path, history: History, *words: str) -> Ran:
-    ends = ("--old", history.old, "--new", history.new)
-    return bisector(state, "start", "--repo", str(REPOSITORY), *ends, *words)
 
 
 def readings(step: dict[str, Any], scenario: str) -> str:
@@ -64,28 +83,40 @@ def test_the_behaviour_of_debians_kernels_is_the_table_in_the_readme() -> None:
     assert seen.splitlines()[1:] == written.splitlines()[1:]
 
 
-def test_the_commit_that_mends_the_loop_is_found_and_certified(state: Path) -> None:
-    history = story("mended")
-    ran = start(state, history)
-    assert (ran.code, ran.culprit) == (0, history.culprit)
-    assert ran.question == ("exec-sigtrap", "STUCK", "OK")
-    assert ran.tested("culprit") == [history.culprit] * 5
-    assert ran.conclusion["reverted"][0] == "mends it"
+def test_the_demo_ends_with_the_right_commit_certified(shown: subprocess.CompletedProcess[str]) -> None:
+    assert shown.returncode == 0, shown.stderr
+    assert f"Found and certified: {story('demo').culprit[:12]}" in shown.stdout
+    assert "CONFIG_SERIAL_AMBA_PL011_CONSOLE vanished" in shown.stdout
+    assert "demo: that is the commit which was made to change it." in shown.stdout
 
 
-def test_a_step_that_stops_elsewhere_is_found(state: Path) -> None:
-    history = story("moved-pc")
-    ran = start(state, history)
-    assert (ran.code, ran.culprit) == (0, history.culprit)
-    assert ran.question == ("step-into-handler", "STOPS(handler+0/5/5)", "STOPS(handler+4/5/2)")
+def test_the_commit_that_mends_the_loop_is_certified_by_fresh_boots_and_by_its_revert(session: Session) -> None:
+    culprit, asked = story("demo").culprit, session.question
+    assert asked is not None
+    assert (asked.scenario, str(asked.old), str(asked.new)) == ("exec-sigtrap", "STUCK", "OK")
+    assert session.conclusion is not None
+    assert session.conclusion.culprit is not None
+    assert session.conclusion.culprit.id == culprit
+    assert [step.commit.id for step in session.of_edge(Purpose.CULPRIT)] == [culprit] * 5
+    assert session.conclusion.reverted is not None
+    assert session.conclusion.reverted[0] is Revert.MENDS_IT
 
 
-def test_a_step_that_differs_only_in_si_code_is_told_apart(state: Path) -> None:
-    # A search for it would build two more kernels from nothing: the one above searches for such a difference.
-    history = story("si-code")
+@pytest.mark.parametrize(
+    ("name", "before", "after"),
+    [
+        ("mended", "STUCK()", "OK()"),
+        ("moved-pc", "STOPS(handler+0/5/5)", "STOPS(handler+4/5/2)"),
+        ("si-code", "STOPS(handler+0/5/5)", "STOPS(handler+0/5/2)"),
+    ],
+)
+def test_a_changed_behaviour_is_read_at_the_commit_and_before_it(
+    state: Path, name: str, before: str, after: str
+) -> None:
+    history = story(name)
     [tested] = bisector(state, "test", "--repo", str(REPOSITORY), f"{history.culprit}^", history.culprit).lines
-    seen = [readings(step, "step-into-handler") for step in tested["steps"]]
-    assert seen == ["STOPS(handler+0/5/5)", "STOPS(handler+0/5/2)"]
+    scenario = "exec-sigtrap" if name == "mended" else "step-into-handler"
+    assert [readings(step, scenario) for step in tested["steps"]] == [before, after]
 
 
 @pytest.mark.parametrize(
@@ -132,33 +163,17 @@ def test_a_link_error_names_the_missing_symbol(state: Path) -> None:
     assert "undefined reference to `try_step_suspended_breakpoints'" in tested["steps"][0]["broken"]["because"]
 
 
-def test_every_kernel_of_a_session_has_the_same_configuration(state: Path) -> None:
+def test_every_kernel_of_a_session_has_the_same_configuration(session: Session) -> None:
     # A file named tiny.config in the object directory once made the second configuration differ.
-    for name in sessions.names(state):
-        configs = list((sessions.home(state) / name / "kernels").glob("*/config"))
-        assert len(configs) > 2
-        assert len({hashlib.sha256(config.read_bytes()).digest() for config in configs}) == 1
+    configs = list((session.directory / "kernels").glob("*/config"))
+    assert len(configs) > 2
+    assert len({hashlib.sha256(config.read_bytes()).digest() for config in configs}) == 1
 
 
 def test_an_incremental_build_gives_the_image_of_a_clean_one(state: Path, tmp_path: Path) -> None:
-    history = story("mended")
-    name = next(name for name in sessions.names(state) if sessions.read(state, name).started.new.id == history.new)
-    incremental = sessions.home(state) / name / "kernels" / history.culprit[:12] / "Image"
-    ran = bisector(tmp_path, "test", "--repo", str(REPOSITORY), history.culprit)
-    [tested] = ran.lines
+    # In the demo's worktree, where one kernel is built on top of another all the time.
+    [tested] = bisector(state, "test", "--repo", str(REPOSITORY), story("moved-pc").culprit).lines
+    incremental = Path(tested["steps"][0]["kernel"]["image"])
+    [tested] = bisector(tmp_path, "test", "--repo", str(REPOSITORY), story("moved-pc").culprit).lines
     clean = Path(tested["steps"][0]["kernel"]["image"])
     assert incremental.read_bytes() == clean.read_bytes()
-
-
-def test_the_demo_ends_with_the_right_commit_certified(tmp_path: Path) -> None:
-    ran = demo(tmp_path)
-    assert ran.returncode == 0, ran.stderr
-    assert f"Found and certified: {story('demo').culprit[:12]}" in ran.stdout
-    assert "CONFIG_SERIAL_AMBA_PL011_CONSOLE vanished" in ran.stdout
-    assert "demo: that is the commit which was made to change it." in ran.stdout
-
-
-def demo(state: Path, words: Sequence[str] = ()) -> subprocess.CompletedProcess[str]:
-    script = Path(__file__).parents[1] / "scripts" / "demo"
-    environment = os.environ | {"XDG_STATE_HOME": str(state)}
-    return subprocess.run([script, *words], env=environment, capture_output=True, text=True, check=False)
