@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import jsonschema
 import pytest
 
@@ -23,6 +24,8 @@ from tests.minitree import MiniTree
 
 # The guest's seconds, whatever the host does meanwhile. A scenario that cannot be killed takes 13 of them.
 SHORT = ("--silence-limit", "3", "--boot-limit", "4", "--scenario-limit", "15", "--output-limit", "0.5")
+# Of several cases of one kind, those that `scripts/test` leaves to `scripts/test --all`: some twenty seconds each.
+LONG = pytest.mark.long
 ONCE = ("--end-boots", "1", "--confirm-boots", "1", "--confidence", "0.5")
 
 
@@ -40,6 +43,9 @@ for ignored in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(ignored, signal.SIG_DFL)
 # Fewer cores than those with which kernels are built ahead: tests look at which step builds what.
 os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:3])
+# How long one example takes is the machine's matter.
+hypothesis.settings.register_profile("ours", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
+hypothesis.settings.load_profile("ours")
 _VALIDATOR = jsonschema.Draft202012Validator(answers.schema())
 
 Json = dict[str, Any]
@@ -145,6 +151,45 @@ class Bisector:
         """The events of the only session."""
         [session] = self.sessions
         return [json.loads(line) for line in (session / "journal.jsonl").read_text().splitlines()]
+
+
+# The files that take minutes, the longest first: else one worker may have work at the end, and two have none.
+_MINUTES = [
+    "faults",
+    "bisection",
+    "nonsense",
+    "kills",
+    "bisection_refusals",
+    "patrol",
+    "disputes",
+    "session",
+    "bisection_outcomes",
+    "boot",
+    "hostile_texts",
+    "sandbox",
+    "trust",
+    "store",
+    "shared_boots",
+    "page",
+    "cli",
+    "abreast",
+    "queue",
+    "readme",
+    "ahead",
+    "corpus",
+    "inheriting",
+    "keeper",
+    "torture",
+    "configs",
+    "plan",
+    "mail",
+]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the files that take longest."""
+    places = {f"test_{name}": place for place, name in enumerate(_MINUTES)}
+    items.sort(key=lambda item: places.get(item.path.stem, len(places)))
 
 
 @pytest.fixture(autouse=True)

@@ -8,6 +8,8 @@ import pytest
 from planting.__main__ import bisected, table
 from planting.kinds import KINDS
 
+from tests.conftest import LONG
+
 pytestmark = pytest.mark.timeout(600)
 SEED = 5
 
@@ -15,8 +17,8 @@ SEED = 5
 @pytest.mark.parametrize(
     ("kind", "ours", "theirs"),
     [
-        ("line", "right", "right"),
-        ("merge of two halves", "right", "right"),
+        pytest.param("line", "right", "right", marks=LONG),
+        pytest.param("merge of two halves", "right", "right", marks=LONG),
         ("culprit outside the paths", "right", "wrong"),
         ("wrong ends", "refused", "wrong"),
         ("swapped ends", "refused", "refused"),

@@ -36,7 +36,7 @@ from pathlib import Path
 import pytest
 
 from tests import leftovers
-from tests.conftest import ONCE, Bisector, Json, Ran, dies
+from tests.conftest import LONG, ONCE, Bisector, Json, Ran, dies
 from tests.minitree import Edits, MiniTree
 
 FLIP = 3
@@ -187,7 +187,8 @@ def in_small_space(fault: Fault, mounts: Mounts, ran: Ran, why: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("kilobytes", "why"), [(40, "git failed: error: unable to write file"), (190, "disk is full")]
+    ("kilobytes", "why"),
+    [(40, "git failed: error: unable to write file"), pytest.param(190, "disk is full", marks=LONG)],
 )
 def test_a_full_disk_at_checkout_and_build(kilobytes: int, why: str, fault: Fault, mounts: Mounts) -> None:
     places = fault.bisector.state / "workspaces"
@@ -202,8 +203,8 @@ def test_a_full_disk_at_checkout_and_build(kilobytes: int, why: str, fault: Faul
     ("program", "kilobytes", "why"),
     [
         ("make", 8, "No space left on device"),
-        ("make", 200, "cannot write"),
-        (QEMU, 0, "journal.jsonl: No space left on device"),
+        pytest.param("make", 200, "cannot write", marks=LONG),
+        pytest.param(QEMU, 0, "journal.jsonl: No space left on device", marks=LONG),
         (QEMU, 8, "journal.jsonl: No space left on device"),
     ],
     ids=["image", "initramfs", "journal", "half of the journal's line"],
@@ -306,7 +307,7 @@ def test_an_fsync_that_fails_leaves_the_event_out(fault: Fault) -> None:
 # -- programs ------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("program", ["git", "make", GCC, QEMU])
+@pytest.mark.parametrize("program", ["git", pytest.param("make", marks=LONG), GCC, pytest.param(QEMU, marks=LONG)])
 def test_a_program_that_goes_missing(program: str, fault: Fault) -> None:
     programs = fault.place / "programs"
     programs.mkdir()
@@ -400,7 +401,7 @@ def deadly(fault: Fault, number: str) -> str:
     return f'case "$*" in {kernel}) {dies("REAL", number)};; *) exec REAL "$@";; esac'
 
 
-@pytest.mark.parametrize("number", ["KILL", "TERM", "SEGV"])
+@pytest.mark.parametrize("number", ["KILL", pytest.param("TERM", marks=LONG), pytest.param("SEGV", marks=LONG)])
 def test_a_qemu_that_dies_in_mid_boot(number: str, spinning: Fault) -> None:
     spinning.wrap(QEMU, instead=deadly(spinning, number))
     ran = spinning.start()
@@ -471,8 +472,15 @@ def test_a_lock_in_the_person_s_repository_neither_stops_us_nor_goes(fault: Faul
     assert all(lock.exists() for lock in locks)
 
 
-@pytest.mark.parametrize("what", ["", "/.git"], ids=["whole", ".git"])
-@pytest.mark.parametrize("boot", [1, 3], ids=["between steps", "while git bisect runs"])
+@pytest.mark.parametrize(
+    ("boot", "what"),
+    [
+        pytest.param(1, "", id="between steps-whole"),
+        pytest.param(1, "/.git", id="between steps-.git", marks=LONG),
+        pytest.param(3, "", id="while git bisect runs-whole", marks=LONG),
+        pytest.param(3, "/.git", id="while git bisect runs-.git"),
+    ],
+)
 def test_a_worktree_that_vanishes(what: str, boot: int, fault: Fault) -> None:
     calls = fault.place / "calls"
     fault.wrap(QEMU, after=f"echo >> {calls}; [ $(wc -l < {calls}) != {boot} ] || rm -rf {fault.worktree}{what}")
@@ -511,9 +519,9 @@ def test_a_directory_that_vanishes_while_make_runs_breaks_no_build(what: str, fa
     ("after", "why"),
     [
         ("find {0}/objects {0}/tree -exec touch -d '1 hour' {{}} +", "they are newer than this machine's clock"),
-        ("find {0}/tree -exec touch -d '1 hour' {{}} +", ""),
+        pytest.param("find {0}/tree -exec touch -d '1 hour' {{}} +", "", marks=LONG),
         ("echo other | tee {0}/objects/.bisector-made-by", "another compiler made them"),
-        ("rm -rf {0}/objects", ""),
+        pytest.param("rm -rf {0}/objects", "", marks=LONG),
     ],
     ids=["the clock set back", "the clock set back, and only sources left", "another compiler", "gone"],
 )

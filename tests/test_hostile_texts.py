@@ -14,7 +14,7 @@ from bisector import buildlog, events, frames, probe
 from bisector.model import Ending, Transcript
 from bisector.report import harmless
 from tests import samples
-from tests.conftest import ONCE, Bisector
+from tests.conftest import LONG, ONCE, Bisector
 from tests.frames import LOOPING, NONCE, frame, sound_boot
 from tests.minitree import MiniTree
 
@@ -99,7 +99,9 @@ def test_nothing_that_a_repository_configures_runs_or_changes_what_is_built(
     assert "filter.evil.process" in os.listdir(marks)
 
 
-@pytest.mark.parametrize("how", ["replace", "graft", "grafts file"])
+@pytest.mark.parametrize(
+    "how", ["replace", pytest.param("graft", marks=LONG), pytest.param("grafts file", marks=LONG)]
+)
 def test_a_commit_is_itself_and_not_what_replaces_it(how: str, tree: MiniTree, bisector: Bisector) -> None:
     ids = tree.story(3, 1)
     if how == "grafts file":
@@ -316,7 +318,10 @@ FLOODS = {
 
 
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize("piece", FLOODS.values(), ids=FLOODS)
+@pytest.mark.parametrize(
+    "piece",
+    [pytest.param(FLOODS[name], id=name, marks=LONG if name in ("panics", "line ends") else ()) for name in FLOODS],
+)
 def test_sixteen_megabytes_of_anything_are_read_in_time_that_grows_with_their_length(piece: str) -> None:
     text = piece * (16 * MIB // len(piece))
     assert sum(1 for _ in frames.frames(text, NONCE)) <= 1

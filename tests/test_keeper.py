@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from bisector.host import keeper, process, sandbox
+from tests.conftest import LONG
 from tests.hostile import with_a_key
 from tests.test_host import alive
 
@@ -127,7 +128,7 @@ def test_memory_that_is_shared_is_counted_once(tmp_path: Path) -> None:
     [
         ("echo first; head -c 300M /dev/zero | tr '\\0' x; echo; echo error: last", "first", "error: last"),
         ("echo first; yes | head -c 300M; echo error: last", "first", "error: last"),
-        ("echo first; yes", "first", "y"),
+        pytest.param("echo first; yes", "first", "y", marks=LONG),
     ],
     ids=["a line without end", "lines without end", "more than a gigabyte"],
 )
@@ -137,6 +138,7 @@ def test_what_is_printed_without_measure_is_cut_in_the_log_and_takes_no_memory(
     code = f"""
 import os, pathlib, resource
 from bisector.host import process
+from tests.conftest import LONG
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 done = process.run(["sh", "-c", {script!r}], env=dict(os.environ), log=pathlib.Path("log"), seconds=80,
                    on_line=lambda line: None)

@@ -18,7 +18,7 @@ import pytest
 
 from bisector import journal
 from tests import leftovers, samples
-from tests.conftest import ONCE, Bisector, Json, Ran
+from tests.conftest import LONG, ONCE, Bisector, Json, Ran
 from tests.minitree import MiniTree
 
 # Waits while a file exists, so that a compiler is sure to run when it is killed.
@@ -128,11 +128,11 @@ def searching(event: Json) -> bool:
     ("victim", "by_itself"),
     [
         ((), False),  # bisector itself
-        (("child.py", "-I"), True),
-        (("git", "bisect", "run"), True),
-        (("make", "Image"), True),
+        pytest.param(("child.py", "-I"), True, marks=LONG),
+        pytest.param(("git", "bisect", "run"), True, marks=LONG),
+        pytest.param(("make", "Image"), True, marks=LONG),
         (("keeper", "make", "Image"), True),
-        (("aarch64-linux-gnu-gcc", "-c"), True),
+        pytest.param(("aarch64-linux-gnu-gcc", "-c"), True, marks=LONG),
     ],
     ids=["bisector", "git's child", "git", "make", "make's keeper", "a compiler"],
 )
@@ -150,7 +150,12 @@ def test_a_kill_while_git_s_commit_is_built(victim: tuple[str, ...], by_itself: 
 
 @pytest.mark.parametrize(
     ("victim", "by_itself"),
-    [((), False), (("child.py", "-I"), True), (("git", "bisect", "run"), True), (("qemu-system-aarch64",), True)],
+    [
+        pytest.param((), False, marks=LONG),
+        (("child.py", "-I"), True),
+        pytest.param(("git", "bisect", "run"), True, marks=LONG),
+        (("qemu-system-aarch64",), True),
+    ],
     ids=["bisector", "git's child", "git", "QEMU"],
 )
 def test_a_kill_while_git_s_commit_is_booted(victim: tuple[str, ...], by_itself: bool, watched: Watched) -> None:
@@ -267,8 +272,15 @@ def goes_on(ran: Ran, bisector: Bisector) -> None:
     assert last == f"  bisector resume --state {bisector.state} {session.name} goes on where it stopped"
 
 
-@pytest.mark.parametrize("twice", [False, True], ids=["once", "twice"])
-@pytest.mark.parametrize("number", STOPS)
+@pytest.mark.parametrize(
+    ("number", "twice"),
+    [
+        # Ctrl-C twice, and the others once.
+        pytest.param(number, twice, marks=() if twice == (number is signal.SIGINT) else LONG)
+        for number in STOPS
+        for twice in (False, True)
+    ],
+)
 def test_a_signal_ends_everything_at_once(number: signal.Signals, twice: bool, watched: Watched) -> None:
     watched.until(lambda event: event.get("event") == "search")
     watched.flag.touch()

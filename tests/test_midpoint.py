@@ -15,6 +15,7 @@ from bisector.evidence.forecast import SPARE
 from bisector.evidence.graph import Range
 from bisector.evidence.midpoint import Midpoints
 from bisector.model import Verdict
+from tests.conftest import LONG
 
 
 def named(number: int) -> str:
@@ -44,7 +45,7 @@ def searched(
 
 
 @pytest.mark.timeout(400)
-@pytest.mark.parametrize("size", [2, 3, 7, 100, 1000])
+@pytest.mark.parametrize("size", [2, 3, 7, 100, pytest.param(1000, marks=LONG)])
 def test_a_line_takes_a_step_more_at_most(size: int) -> None:
     within = line(0, size)
     steps = [len(searched(within, culprit)) for culprit in within.ids]

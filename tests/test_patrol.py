@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from bisector import room
-from tests.conftest import Bisector, Json, Ran
+from tests.conftest import LONG, Bisector, Json, Ran
 from tests.minitree import Edits, MiniTree
 from tests.test_session import until
 
@@ -90,6 +90,7 @@ def test_three_changes_in_sixty_commits_are_reported_once_each_in_random_leaps_w
         assert (patrol.bisector.state / "sessions" / one["session"] / "report.html").exists()
 
 
+@LONG
 def test_a_leap_over_all_of_them_finds_all_of_them(patrol: Patrol) -> None:
     ids, changed = three_changes(patrol.tree)
     patrol.to(ids[0])

@@ -15,7 +15,7 @@ import pytest
 
 from bisector.host import sandbox
 from tests import hostile
-from tests.conftest import ONCE, Bisector
+from tests.conftest import LONG, ONCE, Bisector
 from tests.minitree import Edits, MiniTree
 
 ROOT = Path(__file__).parent.parent
@@ -48,7 +48,7 @@ def build_log(bisector: Bisector, commit: str) -> Path:
     return session / "logs" / f"{commit[:12]}.build.log"
 
 
-@pytest.fixture(params=["ourselves", "unprivileged"])
+@pytest.fixture(params=[pytest.param("ourselves", marks=LONG), "unprivileged"])
 def person(request: pytest.FixtureRequest, environ: dict[str, str]) -> Iterator[Bisector]:
     """Bisector with a home that has secrets, as the tests' user and as one without privileges."""
     place = Path(tempfile.mkdtemp(dir="/var/tmp"))  # not /tmp: there the sandbox has one of its own

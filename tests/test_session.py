@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import ONCE, Bisector, Json, Ran
+from tests.conftest import LONG, ONCE, Bisector, Json, Ran
 from tests.minitree import MiniTree
 
 SLOW_COMPILER = """#!/bin/sh
@@ -140,7 +140,7 @@ def building(tree: MiniTree, bisector: Bisector, tmp_path: Path) -> Iterator[Bui
     running.communicate()
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGKILL])
+@pytest.mark.parametrize("number", [signal.SIGTERM, pytest.param(signal.SIGHUP, marks=LONG), signal.SIGKILL])
 def test_a_session_stopped_while_it_builds_goes_on(
     number: signal.Signals, building: Building, bisector: Bisector
 ) -> None:

@@ -18,6 +18,7 @@ from bisector.endings import Kind, Revert
 from bisector.evidence.forecast import SPARE
 from bisector.evidence.rates import boots_for
 from bisector.model import Verdict
+from tests.conftest import LONG
 
 rates = st.sampled_from([(0.0, 1.0), (0.0, 0.9), (0.02, 0.98), (0.1, 0.9), (0.0, 0.5), (0.4, 1.0)])
 seeds = st.integers(0, 10**9)
@@ -127,7 +128,9 @@ def test_of_a_behaviour_that_goes_and_comes_back_the_named_commit_made_it(back: 
                 assert history.within.place[made.culprit.id] in (10, 50)
 
 
-@pytest.mark.parametrize("cell", [cell for cell in TWO if cell.halfway == 0.5], ids=str)
+@pytest.mark.parametrize(
+    "cell", [pytest.param(cell, id=str(cell), marks=LONG if cell.old else ()) for cell in TWO if cell.halfway == 0.5]
+)
 def test_what_comes_with_one_commit_and_becomes_frequent_with_another_is_the_first_ones(cell: Cell) -> None:
     endings = Counter(trial(cell, seed).ending for seed in range(40))
     assert endings["wrong"] == 0

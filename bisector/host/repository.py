@@ -114,6 +114,9 @@ class Repository:
                         kill_after_timeout=SECONDS,
                     )
                 )
+        except git.GitCommandNotFound as error:
+            process.require("git")
+            raise HostError(f"git {words[0]} could not be started", transient=True) from error
         except git.GitCommandError as error:
             # Killed, by a person, for memory or by our own limit: that is no answer to what was asked.
             if isinstance(error.status, int) and error.status < 0:
