@@ -24,6 +24,7 @@ from bisector.events import (
     Tested,
     Unmarked,
 )
+from bisector.host import stopping
 from bisector.model import Step
 from bisector.report import harmless, plan, rules
 
@@ -100,8 +101,11 @@ class Display:
         clock, said = time.strftime("%H:%M:%S"), harmless.line(words)
         if self._terminal is not None:
             self._terminal.say(clock, said, colour)
-        else:
+            return
+        try:
             print(f"{clock}  {said}", file=self._stream, flush=True)
+        except BrokenPipeError as error:
+            raise stopping.unheard() from error
 
     def _step(self, step: Step) -> None:
         verdict = step.verdict.value if step.verdict else "tested"

@@ -9,7 +9,6 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from rich.text import Text
 
-from bisector.errors import Interrupted
 from bisector.host import stopping
 from bisector.report import harmless
 
@@ -18,7 +17,7 @@ class _Console(Console):
     """A console whose reader may go: Rich itself would end the process with exit code 1."""
 
     def on_broken_pipe(self) -> None:
-        raise Interrupted("whoever read our output has gone", stopping.hint())
+        raise stopping.unheard()
 
 
 class Terminal:

@@ -3,10 +3,13 @@
 import json
 import os
 import subprocess
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
+from bisector.display import Display
+from bisector.errors import Interrupted
 from bisector.events import SCHEMA
 from tests.conftest import ONCE, Bisector, Json
 from tests.minitree import MiniTree
@@ -101,6 +104,16 @@ def test_a_bisection_whose_output_nobody_reads_is_not_found(tree: MiniTree, bise
     assert code in (20, 130)
     assert bisector("status", "--json").lines[0]["state"] == "stopped"
     assert bisector("resume", "--json").culprit == ids[1]
+
+
+def test_a_line_that_nobody_reads_any_more_interrupts_whoever_says_it() -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    stream = os.fdopen(writing, "w")
+    with pytest.raises(Interrupted):
+        Display(stream).say("the builds of a commit differ")
+    with suppress(BrokenPipeError):
+        stream.close()
 
 
 def test_options_stand_in_a_file_and_the_command_line_is_stronger(tree: MiniTree, bisector: Bisector) -> None:

@@ -43,7 +43,9 @@ class _Commands(Mapping[str, click.Command]):
     """Every command by its name. Its module is loaded when it is asked for: all of them together take a second."""
 
     def __getitem__(self, name: str) -> click.Command:
-        command = pkgutil.resolve_name(f"bisector.cli.{_HOMES[name]}")
+        # A signal waits: in the middle of an import it would leave half a module, or be swallowed there.
+        with stopping.deferred():
+            command = pkgutil.resolve_name(f"bisector.cli.{_HOMES[name]}")
         assert isinstance(command, click.Command)
         command.epilog = below(name)
         return command

@@ -9,7 +9,7 @@ from typing import TextIO
 from bisector import events
 from bisector.display import Display
 from bisector.endings import Kind
-from bisector.errors import HostError, Interrupted
+from bisector.errors import HostError
 from bisector.host import stopping
 from bisector.host.listener import Listener
 from bisector.report import harmless
@@ -77,7 +77,7 @@ class Printer:
             if self._listener is not None and not isinstance(event, events.Progress):
                 self._listener.tell(events.encode(event))
         except BrokenPipeError as error:
-            raise Interrupted("whoever read our output has gone", stopping.hint()) from error
+            raise stopping.unheard() from error
         except OSError as error:
             raise HostError(f"cannot write to our output: {error.strerror}", "make room, then resume") from error
 

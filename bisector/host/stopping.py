@@ -133,6 +133,11 @@ def insist() -> None:
         raise _interrupted(_stop.number)
 
 
+def unheard() -> Interrupted:
+    """Return what it is when nobody reads our output any more: no answer, and nothing is lost."""
+    return Interrupted("whoever read our output has gone", _stop.hint)
+
+
 def _interrupted(number: int) -> Interrupted:
     return Interrupted(f"interrupted by {signal.Signals(number).name}", _stop.hint)
 
