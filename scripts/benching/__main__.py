@@ -11,7 +11,21 @@ from random import Random
 
 import readme
 
-from benching import beside, boots, clean, compiling, defconfig, demo, growth, kernels, nearby, pairs, parts, virtme
+from benching import (
+    beside,
+    boots,
+    clean,
+    commands,
+    compiling,
+    defconfig,
+    demo,
+    growth,
+    kernels,
+    nearby,
+    pairs,
+    parts,
+    virtme,
+)
 from bisector.host import process
 
 
@@ -22,7 +36,8 @@ def main() -> None:
         "--only",
         default="",
         metavar="PART,PART",
-        help="of: demo, defconfig, clean, compiling, pairs, parts, boots, virtme, beside, kernels, nearby, growth",
+        help="of: demo, defconfig, clean, compiling, pairs, parts, commands, boots, virtme, beside, kernels, nearby, "
+        "growth",
     )
     parser.add_argument("--histories", type=int, default=3, help="of 2,000 commits of each kind (default: 3)")
     parser.add_argument("--seed", type=int, default=None, help="repeat the histories of an earlier run")
@@ -39,6 +54,7 @@ def main() -> None:
         "compiling": compiling.rows,
         "pairs": pairs.rows,
         "parts": parts.rows,
+        "commands": commands.rows,
         "boots": boots.rows,
         "virtme": virtme.rows,
         "beside": beside.rows,
