@@ -1,4 +1,4 @@
-"""What does git hear from us besides its words? Settings that keep the user's, and a commit's, from acting. (pure)
+"""What does git hear from us besides its words? Settings that keep the user's, and a commit's, from acting.
 
 The user's configuration may name programs (hooks, fsmonitor, filters), and what a commit brings (attributes,
 submodules) decides whether git runs them. In our worktrees it runs none of them.
