@@ -10,6 +10,7 @@ import asyncio
 import logging
 import re
 import socket
+import time
 from collections.abc import Coroutine
 from contextlib import suppress
 from types import TracebackType
@@ -23,6 +24,8 @@ from bisector.host.console import Console
 # Host seconds that QEMU has for an answer. It needs milliseconds, and on a host with four busy loops for each core
 # below a second: but for a guest that floods its console, whose CPUs take QEMU's big lock again and again.
 ANSWER = 15.0
+# Host seconds: a console speaks letter by letter, and each look at it costs more than a letter.
+REST = 0.004
 # `-rtc base=` in this form, and the same in seconds since 1970: the guest's own clock chip tells us its time.
 RTC_BASE, RTC_BASE_SECONDS = "2020-01-01T00:00:00", 1577836800
 # The chip counts whole seconds.
@@ -150,6 +153,9 @@ class Monitor:
         if not self.guest_ended:
             self._loop.run_until_complete(self._heard(seconds))
         self._require_drained()
+        if self._news.is_set() and not self.guest_ended:
+            # The next words wait meanwhile, and are read together.
+            time.sleep(REST)
         self._news.clear()
 
     async def _heard(self, seconds: float, *tasks: asyncio.Task[Any]) -> None:
