@@ -89,5 +89,6 @@ def _change(at: int, headers: dict[int, str], flip: int, behaviour: str) -> str:
     elif at in headers:
         path, text = headers[at], f"/* changed at {at} */\n"
     else:
-        path, text = f"Documentation/{at % 1000}.txt", f"changed at {at}\n"
+        # In directories, as the kernel's are: git writes a changed one anew, with all that it has.
+        path, text = f"Documentation/{at % 30}/{at // 30 % 30}.txt", f"changed at {at}\n"
     return f"M 100644 inline {path}\ndata {len(text.encode())}\n{text}\n"
