@@ -103,6 +103,7 @@ def test_a_bisection_whose_output_nobody_reads_is_not_found(tree: MiniTree, bise
     assert "Traceback" not in err
     assert code in (20, 130)
     assert bisector("status", "--json").lines[0]["state"] == "stopped"
+    assert to_nobody(bisector, "log") == to_nobody(bisector, "log", "--json") == (0, "")
     assert bisector("resume", "--json").culprit == ids[1]
 
 

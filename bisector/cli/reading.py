@@ -13,7 +13,7 @@ from bisector.arches import architecture
 from bisector.cli.options import common, state_directory
 from bisector.cli.printing import USER, Printer
 from bisector.display import Display, table
-from bisector.errors import HostError, UserError
+from bisector.errors import HostError, Interrupted, UserError
 from bisector.host import files
 from bisector.journal import MOST, NAME
 from bisector.report import harmless, values
@@ -87,15 +87,22 @@ def status(as_json: bool, state: Path | None, session: str | None) -> int:
 def log(as_json: bool, state: Path | None, session: str | None) -> int:
     """Print a session's events in order."""
     found = sessions.read(state_directory(state), session)
+    printer, display = Printer(as_json), Display(sys.stdout, live=False)
     for line in files.read(found.directory / NAME, MOST).splitlines():
         try:
             event = events.decode(line)
         except events.Unreadable:
             continue
-        if as_json:
-            Printer(as_json).value(event)
-        else:
-            Display(sys.stdout, live=False).tell(event)
+        try:
+            if as_json:
+                printer.value(event)
+            else:
+                display.tell(event)
+        except Interrupted as error:
+            # `bisector log | head` has read enough, as of any other command.
+            if isinstance(error.__cause__, BrokenPipeError):
+                return 0
+            raise
     return 0
 
 
