@@ -388,6 +388,23 @@ while True:
     assert not leftovers.words_of(child)
 
 
+def test_an_interruption_in_a_destructor_is_no_traceback_and_no_way_to_go_on() -> None:
+    program = """
+import os, signal, time
+from bisector.host import stopping
+class Deaf:
+    def __del__(self):
+        os.kill(os.getpid(), signal.SIGTERM)
+stopping.listen()
+Deaf()
+time.sleep(60)
+"""
+    root = Path(__file__).parent.parent
+    ran = subprocess.run([sys.executable, "-c", program], cwd=root, capture_output=True, text=True, check=False)
+    assert ran.returncode == 130
+    assert ran.stderr == "\nbisector: interrupted by SIGTERM\n  nothing was begun: run it again\n"
+
+
 def test_an_interruption_that_was_swallowed_is_raised_before_the_journal_is_written(tmp_path: Path) -> None:
     program = """
 import os, pathlib, signal, sys

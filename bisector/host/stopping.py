@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -58,6 +59,7 @@ def passed(deadline: float) -> bool:
 
 def listen() -> None:
     """Take the signals, from now on and for this process's life. For the main thread, once."""
+    sys.unraisablehook = _swallowed
     reading, writing = os.pipe()
     for end in (reading, writing):
         os.set_blocking(end, end == reading)
@@ -67,6 +69,12 @@ def listen() -> None:
         # What nohup or a shell's & told us to ignore is none of our business.
         if signal.getsignal(wanted) is not signal.SIG_IGN:
             signal.signal(wanted, _asked)
+
+
+def _swallowed(told: sys.UnraisableHookArgs) -> None:
+    """Say what a `__del__` raised and Python ignores; an interruption is no traceback there: the net has heard it."""
+    if not isinstance(told.exc_value, Interrupted):
+        sys.__unraisablehook__(told)
 
 
 @contextmanager
