@@ -24,7 +24,6 @@ from bisector.events import (
     Tested,
     Unmarked,
 )
-from bisector.host import stopping
 from bisector.model import Step
 from bisector.report import harmless, plan, rules
 
@@ -97,15 +96,12 @@ class Display:
                 self.say(f"ended: {event.conclusion.because}")
 
     def say(self, words: str, colour: str = "") -> None:
-        """Print one line that stays, with the time."""
+        """Print one line that stays, with the time. Raises BrokenPipeError if nobody reads any more."""
         clock, said = time.strftime("%H:%M:%S"), harmless.line(words)
         if self._terminal is not None:
             self._terminal.say(clock, said, colour)
             return
-        try:
-            print(f"{clock}  {said}", file=self._stream, flush=True)
-        except BrokenPipeError as error:
-            raise stopping.unheard() from error
+        print(f"{clock}  {said}", file=self._stream, flush=True)
 
     def _step(self, step: Step) -> None:
         verdict = step.verdict.value if step.verdict else "tested"

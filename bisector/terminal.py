@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from typing import TextIO
 
 from rich.console import Console
@@ -9,7 +11,6 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from rich.text import Text
 
-from bisector.host import stopping
 from bisector.report import harmless
 
 
@@ -17,7 +18,7 @@ class _Console(Console):
     """A console whose reader may go: Rich itself would end the process with exit code 1."""
 
     def on_broken_pipe(self) -> None:
-        raise stopping.unheard()
+        raise BrokenPipeError(errno.EPIPE, os.strerror(errno.EPIPE))
 
 
 class Terminal:

@@ -154,7 +154,7 @@ def _bisected(
 ) -> tuple[Session, Conclusion, int]:
     """Bisect to the report. `also`: as of `api.start`. `keeping`: files that are there before the report is."""
     printer = printing()
-    tell, warn = printer.emit, printer.display.say
+    tell, warn = printer.emit, printer.warn
     try:
         session, conclusion = api.start(
             chosen, old, new, state=state, emit=tell, warn=warn, new_session=new_session, also=also
@@ -169,7 +169,7 @@ def _bisected(
 def gone_on(call: Callable[..., Conclusion], session: Session, printer: Printer, state: Path, *words: object) -> int:
     """Go on with a session by one of the api's calls, told these words, to the report; return the exit code."""
     try:
-        conclusion = call(session, *words, state=state, emit=printer.emit, warn=printer.display.say)
+        conclusion = call(session, *words, state=state, emit=printer.emit, warn=printer.warn)
     finally:
         printer.close()
     return _ended(session, conclusion, printer)
@@ -191,7 +191,7 @@ def _ended(session: Session, conclusion: Conclusion, printer: Printer) -> int:
 def resume(as_json: bool, state: Path | None, on_event: str | None, session: str | None) -> int:
     """Go on with a session that was stopped."""
     printer, place = Printer(as_json, on_event), state_directory(state)
-    return gone_on(api.resume, sessions.to_resume(place, session, printer.display.say), printer, place)
+    return gone_on(api.resume, sessions.to_resume(place, session, printer.warn), printer, place)
 
 
 @click.command()
@@ -208,7 +208,7 @@ def test(as_json: bool, state: Path | None, revisions: Sequence[str], **options:
     steps: list[Step] = []
     try:
         for step in api.test(
-            settings(options), revisions, state=state_directory(state), tell=tell, warn=printer.display.say
+            settings(options), revisions, state=state_directory(state), tell=tell, warn=printer.warn
         ):
             steps.append(step)
     finally:

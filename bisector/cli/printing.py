@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import TextIO
 
 from bisector import events
@@ -36,6 +37,17 @@ def complain(message: str, hint: str) -> None:
         print(f"  {harmless.line(hint)}", file=sys.stderr)
 
 
+@contextmanager
+def _heard() -> Iterator[None]:
+    """Raise Interrupted for a reader that has gone: a session that nobody hears stops; HostError for a full disk."""
+    try:
+        yield
+    except BrokenPipeError as error:
+        raise stopping.unheard() from error
+    except OSError as error:
+        raise HostError(f"cannot write to our output: {error.strerror}", "make room, then resume") from error
+
+
 class Printer:
     """Where words go: people's on standard output, or on standard error beside JSON.
 
@@ -59,8 +71,9 @@ class Printer:
             print(words, file=self.people)
 
     def warn(self, words: str) -> None:
-        """Say beside the events what a person should know."""
-        self.display.say(words)
+        """Say beside the events what a person should know. Raises Interrupted if nobody reads any more."""
+        with _heard():
+            self.display.say(words)
 
     @property
     def display(self) -> Display:
@@ -70,16 +83,12 @@ class Printer:
 
     def emit(self, event: events.Event) -> None:
         """Tell an event of a session to whoever listens. Raises Interrupted if nobody does any more."""
-        try:
+        with _heard():
             if self.as_json:
                 self.value(event)
             self.display.tell(event)
             if self._listener is not None and not isinstance(event, events.Progress):
                 self._listener.tell(events.encode(event))
-        except BrokenPipeError as error:
-            raise stopping.unheard() from error
-        except OSError as error:
-            raise HostError(f"cannot write to our output: {error.strerror}", "make room, then resume") from error
 
     def close(self) -> None:
         """End the live display."""

@@ -13,7 +13,7 @@ from bisector.arches import architecture
 from bisector.cli.options import common, state_directory
 from bisector.cli.printing import USER, Printer
 from bisector.display import Display, table
-from bisector.errors import HostError, Interrupted, UserError
+from bisector.errors import HostError, UserError
 from bisector.host import files
 from bisector.journal import MOST, NAME
 from bisector.report import harmless, values
@@ -93,16 +93,10 @@ def log(as_json: bool, state: Path | None, session: str | None) -> int:
             event = events.decode(line)
         except events.Unreadable:
             continue
-        try:
-            if as_json:
-                printer.value(event)
-            else:
-                display.tell(event)
-        except Interrupted as error:
-            # `bisector log | head` has read enough, as of any other command.
-            if isinstance(error.__cause__, BrokenPipeError):
-                return 0
-            raise
+        if as_json:
+            printer.value(event)
+        else:
+            display.tell(event)
     return 0
 
 

@@ -1,9 +1,8 @@
 """Which processes has one command started, are they within their bounds, and who ends them? A program of its own.
 
-It stands between us and a build, because what must happen after our death cannot be done by us. Whatever the build
-starts stays its descendant: it is their subreaper, so a child that forks twice and calls setsid comes back to it (in
-bubblewrap it cannot even leave). It ends all of them when it is told to, when our process dies, when the command has
-ended by itself, and when together they use more than they may.
+It stands between us and a build: what must happen after our death cannot be done by us. It is a subreaper: whoever
+forks twice and calls setsid comes back to it (in bubblewrap nobody can even leave). It ends all of the build's
+processes when told to, when we die, when the command has ended, and when together they use more than they may.
 
     keeper.py OURS SAY WALLED TASKS MEMORY DISK DIRECTORY FURTHER COMMAND...
 
@@ -30,8 +29,7 @@ TICK, DISK_TICK = 0.25, 1.0
 # SIGTERM first: make then deletes the half-written target. SIGKILL after this; whoever waits for us waits longer.
 GRACE = 1.0
 HOPELESS = 30.0  # what no killing ends within this sits in the kernel, and is not ended by staying either
-# More files than this are a flood too. A build of all of Linux's modules leaves some 150,000.
-FILES = 1_000_000
+FILES = 1_000_000  # more are a flood too; a build of all of Linux's modules leaves some 150,000
 FAILED = 126  # the exit code of a keeper that failed itself: make's own are 0, 1 and 2
 ASKED = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 WAKING = (*ASKED, signal.SIGCHLD)
@@ -146,11 +144,7 @@ class Bounds:
         shares = (proportional(pid, member.resident) for pid, member in members.items())
         if self.memory and sum(member.resident for member in members.values()) > self.memory < sum(shares):
             return f"took more than {self.memory / GIB:.3g} GiB of memory"
-        full = ""
-        if now >= self._look_at_disk:
-            full = self.full(members)
-            # Never more than a tenth of the time for counting files.
-            self._look_at_disk = time.monotonic() + max(DISK_TICK, 10 * (time.monotonic() - now))
+        full = self.full(members) if now >= self._look_at_disk else ""
         self._look = time.monotonic() + TICK
         return full
 
@@ -158,9 +152,12 @@ class Bounds:
         """Return that too much was written, "" if it was not. What is there at the end stays there."""
         if not self.disk:
             return ""
+        begun = time.monotonic()
         total = written(self.directory, self.disk) + hidden(members)
         if self.further and total <= self.disk:
             total += max(0, written(self.further, self._before + self.disk) - self._before)
+        # Never more than a tenth of the time for counting files.
+        self._look_at_disk = (ended := time.monotonic()) + max(DISK_TICK, 10 * (ended - begun))
         return f"wrote more than {self.disk / GIB:.3g} GiB, or a million files" if total > self.disk else ""
 
 
@@ -175,33 +172,30 @@ def reaped(child: int, code: int | None) -> tuple[int | None, bool]:
 
     And whether no descendant is left. An orphan's next parent is us: no look at all processes could be surer of that.
     """
-    alone = False
-    try:
+    alone = True
+    with suppress(ChildProcessError):
         while (ended := os.waitpid(-1, os.WNOHANG))[0]:
             if ended[0] == child:
                 code = os.waitstatus_to_exitcode(ended[1])
-    except ChildProcessError:
-        alone = True
+        alone = False
     return code if code is None or code >= 0 else 128 - code, alone
 
 
 def end(child: int, code: int | None, spared: int, *, gently: bool) -> int:
     """End all descendants; return the child's exit code. `spared` is not asked, only killed."""
-    deadline = time.monotonic() + GRACE
+    begun = time.monotonic()
     code, alone = reaped(child, code)
     if gently and not alone:
         _signal([pid for pid in descendants() if pid != spared], signal.SIGTERM)
-    while gently and not alone and time.monotonic() < deadline:
+    while gently and not alone and time.monotonic() < begun + GRACE:
         signal.sigtimedwait([signal.SIGCHLD], 0.02)
         code, alone = reaped(child, code)
-    deadline = time.monotonic() + HOPELESS
-    while not alone and time.monotonic() < deadline and (members := set(descendants())):
+    while not alone and time.monotonic() < begun + HOPELESS:
         # Whoever forks faster than we kill is stopped first, until nobody new is found.
         stopped: set[int] = set()
-        while new := members - stopped:
+        while new := set(descendants()) - stopped:
             _signal(new, signal.SIGSTOP)
             stopped |= new
-            members = set(descendants())
         _signal(stopped, signal.SIGKILL)
         signal.sigtimedwait([signal.SIGCHLD], 0.02)
         code, alone = reaped(child, code)
@@ -215,8 +209,8 @@ def _signal(pids: set[int] | list[int], number: int) -> None:
 
 
 def without_keys(libc: ctypes.CDLL, keyctl: int) -> bool:
-    """Leave the caller's session keyring for an empty one; tell whether none of the caller's is left in reach."""
-    # No namespace hides it. Where there are no keyrings for us, not even to look at, there is nothing to leave.
+    """Leave the caller's session keyring for an empty one (no namespace hides it); tell whether none is in reach."""
+    # Where there are no keyrings for us, not even to look at, there is nothing to leave.
     joined = keyctl > 0 and libc.syscall(keyctl, JOIN_SESSION_KEYRING, None) != -1
     return joined or (keyctl > 0 and bool(libc.syscall(keyctl, GET_KEYRING_ID, SESSION_KEYRING, 0) == -1))
 
@@ -264,8 +258,7 @@ def kept(words: list[str]) -> int:
         return main(words)
     except BaseException as error:
         print(f"keeper: {error!r}", file=sys.stderr)
-        end(0, FAILED, 0, gently=False)
-        return FAILED
+        return end(0, FAILED, 0, gently=False)
 
 
 if __name__ == "__main__":
