@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from bisector.display import Display
+from bisector.cli.printing import Printer
 from bisector.errors import Interrupted
 from bisector.events import SCHEMA
 from tests.conftest import ONCE, Bisector, Json
@@ -111,8 +111,10 @@ def test_a_line_that_nobody_reads_any_more_interrupts_whoever_says_it() -> None:
     reading, writing = os.pipe()
     os.close(reading)
     stream = os.fdopen(writing, "w")
+    printer = Printer(as_json=False)
+    printer.people = stream
     with pytest.raises(Interrupted):
-        Display(stream).say("the builds of a commit differ")
+        printer.warn("the builds of a commit differ")
     with suppress(BrokenPipeError):
         stream.close()
 
