@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import statistics
 import subprocess
 import sys
@@ -22,11 +23,15 @@ SIZE, SHARES = 2000, (0.05, 0.07, 0.1)
 
 @dataclass(frozen=True)
 class Built:
-    """Kernels built on one history: in bisector's search, by it in all, and by the plain script."""
+    """Kernels built on one history: in bisector's search, by it in all, and by the plain script.
+
+    `differing`: commits that can make another kernel than their parent: what the search is a search among.
+    """
 
     search: int
     whole: int
     plain: int
+    differing: int
 
 
 def rows(repeats: int, chance: Random) -> list[str]:
@@ -36,10 +41,14 @@ def rows(repeats: int, chance: Random) -> list[str]:
         seen = [_bisected(share, Random(f"{chance.random()} {number}")) for number in range(repeats)]
         ours, whole, theirs = ([getattr(one, name) for one in seen] for name in ("search", "whole", "plain"))
         fewer = 100 * (1 - sum(ours) / sum(theirs))
+        # Nobody asks fewer than log2(candidates) questions that are answered by yes or no, on average.
+        least = sum(math.log2(one.differing) for one in seen)
+        bound = 100 * (1 - least / sum(theirs))
         told.append(
             f"| kernels built in the search, {SIZE:,} commits with merges, {100 * share:.0f} % touch the build "
             f"({repeats} histories) | {_spread(ours)}; in all, with ends, certificate and revert {_spread(whole)} | "
-            f"{_spread(theirs)} | {fewer:.0f} % fewer in the search |"
+            f"{_spread(theirs)} | {fewer:.0f} % fewer in the search; by halving alone {bound:.0f} % at most "
+            f"({_spread([one.differing for one in seen])} commits can differ) |"
         )
     return told
 
@@ -53,13 +62,14 @@ def _bisected(share: float, chance: Random) -> Built:
         done = subprocess.run(argv, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=True)
         lines = [json.loads(line) for line in done.stdout.splitlines()]
         steps = [line["step"] for line in lines if line.get("event") == "step"]
+        [differing] = [line["differing"] for line in lines if line.get("event") == "searching"]
         [named] = [line["conclusion"]["culprit"] for line in lines if line.get("event") == "conclusion"]
         built = [step["purpose"] for step in steps if step["seconds"]["build"] > 0]
         planted = Planted(history.old, history.new, frozenset({history.culprit}))
         said = plain.bisect(history.repo, planted, place / "people")
         if named["id"] != history.culprit or said.named != history.culprit:
             raise SystemExit(f"not the planted commit: {named['id']}, {said.named}")
-        return Built(built.count("search"), len(built), said.builds)
+        return Built(built.count("search"), len(built), said.builds, differing)
 
 
 def _spread(values: Sequence[int]) -> str:
