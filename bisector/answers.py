@@ -29,6 +29,21 @@ class Doctor(Answer, frozen=True, tag="doctor"):
     remedy: str
 
 
+class Looked(msgspec.Struct, frozen=True):
+    """One scenario. `gate`: the one that must be OK in the same boot, "" for none."""
+
+    name: str
+    about: str
+    gate: str
+
+
+class Scenarios(Answer, frozen=True, tag="scenarios"):
+    """`bisector scenarios`: in the order in which they matter; and what each name of --on says of an outcome."""
+
+    scenarios: tuple[Looked, ...]
+    outcomes: dict[str, str]
+
+
 class Test(Answer, frozen=True, tag="test"):
     """`bisector test`: one step a revision."""
 
@@ -120,7 +135,20 @@ class Failure(Answer, frozen=True, tag="error"):
     exit_code: int
 
 
-Printed = Doctor | Changes | Test | List | Status | ReportAnswer | PlanAnswer | Clean | Patrolled | Queue | Failure
+Printed = (
+    Doctor
+    | Scenarios
+    | Changes
+    | Test
+    | List
+    | Status
+    | ReportAnswer
+    | PlanAnswer
+    | Clean
+    | Patrolled
+    | Queue
+    | Failure
+)
 
 
 def schema() -> dict[str, Any]:

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from bisector import buildlog, kconfig, target, trust
 from bisector import keep as keeping
-from bisector.errors import HostError
+from bisector.errors import HostError, UserError
 from bisector.host import disk, elf, sandbox
 from bisector.model import BrokenBuild, Commit, Kernel
 from bisector.recipe import Recipe
@@ -150,6 +150,11 @@ def _configured(
     config = fresh_config(recipe, commit, tree, objects, log, again=again)
     if isinstance(config, BrokenBuild):
         return config
+    if chance := kconfig.by_chance(config):
+        raise UserError(
+            f"with {chance} no two builds of {commit.short} are alike, so none could be certified",
+            "switch it off in the --fragment, or give it a key of yours",
+        )
     gone = kconfig.lost(recipe.options, config)
     return BrokenBuild(commit.id, f"{gone.name}{VANISHED}{gone.who})") if gone is not None else None
 

@@ -102,7 +102,7 @@ def _estimated(seen: Sequence[int], looked_at: Mapping[str, bool]) -> bytes:
 
 
 def measured(state: Path, settings: Settings) -> Speeds:
-    """Return the speeds of this state directory's newest sessions with the same repository, compiler and machine."""
+    """Return the speeds of this state directory's newest sessions that built the same with the same programs."""
     builds: list[float] = []
     from_nothing: list[float] = []
     boots: list[float] = []
@@ -115,8 +115,10 @@ def measured(state: Path, settings: Settings) -> Speeds:
     return Speeds(tuple(builds), tuple(from_nothing), tuple(boots))
 
 
-def _machine(settings: Settings) -> tuple[str, ...]:
-    return settings.repo, settings.arch, settings.accel, settings.llvm
+def _machine(settings: Settings) -> tuple[object, ...]:
+    """Return what makes builds and boots take as long as others."""
+    machine = settings.repo, settings.arch, settings.accel, settings.llvm, settings.cross_compile
+    return *machine, settings.fragment, settings.jobs, settings.ccache is None
 
 
 def _like(state: Path, settings: Settings) -> Iterator[Session]:

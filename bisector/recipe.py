@@ -9,6 +9,7 @@ from pathlib import Path
 
 from bisector import kconfig, trust
 from bisector.arches import Architecture
+from bisector.errors import HostError
 from bisector.host import process, sandbox
 
 _REPRODUCIBLE = {
@@ -22,6 +23,8 @@ CACHE = ".bisector-ccache"
 # Where ccache goes by dependency files, it compiles what is given an option for the preprocessor that it does not
 # know, and takes nothing out of the cache for it. To the compiler this one says nothing.
 NEVER_CACHED = "-Wp,-Wno-unused-macros"
+# What a build asks beside its compiler, or looks for: without it Kconfig leaves an option off, and says nothing.
+_TOOLS = ("gcc", "make", "bc", "flex", "bison", "perl", "python3", "openssl", "pahole", "rustc", "bindgen")
 # Beside the worktree: the compilers' temporary files, where no sandbox gives them a place of their own.
 TEMPORARY = "tmp"
 
@@ -70,24 +73,35 @@ class Recipe:
         return {
             "words": [word for word in words if not word.startswith("-j")],
             "environment": _REPRODUCIBLE,
-            "options": [str(option) for option in self.options],
+            # A required option that is lost leaves no kernel, a wanted one another kernel.
+            "options": [[str(option), option.required] for option in self.options],
             "walled": self.walled,
-            "programs": [_program(name) for name in (self.compiler(), *tools, "gcc", "make", "bc", "flex", "bison")],
+            "programs": [_program(name) for name in (self.compiler(), *tools, *_TOOLS, *self._behind())],
+            "compilers": [_said(name, "--version") for name in (self.compiler(), "gcc")],
         }
+
+    def _behind(self) -> tuple[str, ...]:
+        """Return the files that work for the compiler: it may itself be a link to ccache, or somebody's script."""
+        plugins = _said(self.compiler(), "-print-file-name=plugin")
+        return _said(self.compiler(), "-print-prog-name=cc1"), f"{plugins}/include/plugin-version.h"
 
     def make(self, tree: Path, objects: Path, *targets: str) -> list[str]:
         """Return make's argv for these targets."""
         words = ["make", "-C", str(tree), f"O={objects}", f"ARCH={self.architecture.name}", "LOCALVERSION="]
         words += [f"LLVM={self.llvm}"] if self.llvm else [f"CROSS_COMPILE={self.cross_compile}"]
+        # With debug information the directories would come into the kernel, and no two are the same. The assembler
+        # looks for them without a slash at the end.
+        maps = (f"{objects}=.", f"{tree}=.", f"../{tree.name}=.")
+        renamed, apart = " ".join(f"-fdebug-prefix-map={one}" for one in maps), ""
         if self.ccache is not None:
             words.append(f"CC=ccache {self.compiler()}")
             # With its own preprocessor it names the sources from the objects' directory. By whatever name, none of it
             # comes into the kernel.
             known_as = f"{tree}" if self.anew or self.plain else f"../{tree.name}"
-            renamed = f"-fmacro-prefix-map={known_as}/="
+            renamed += f" -fmacro-prefix-map={known_as}/="
             # The vDSO is taken into the kernel by an assembler source, and no dependency file says so.
             apart = f" {NEVER_CACHED}" if self.plain and not self.anew else ""
-            words += [f"KCFLAGS={renamed}", f"KAFLAGS={renamed}{apart}"]
+        words += [f"KCFLAGS={renamed}", f"KAFLAGS={renamed}{apart}"]
         return [*words, f"-j{self.jobs}", *targets]
 
     def environment(self, tree: Path) -> dict[str, str]:
@@ -157,6 +171,14 @@ class Recipe:
         if self.ccache is None or alone:
             return replace(self, anew=True)
         return replace(self, ccache=str(objects / CACHE))
+
+
+def _said(program: str, *words: str) -> str:
+    """Return what a program says, "" if there is none: plans are made without one."""
+    try:
+        return process.output([program, *words]).strip()
+    except HostError:
+        return ""
 
 
 def _program(name: str) -> list[str | int]:

@@ -22,6 +22,32 @@ class UnreadableFacts(ValueError):
     """A scenario said it was done, but not what it measured: the probe's fault, not the kernel's."""
 
 
+# What each word of a scenario's outcome says.
+MEANINGS: Mapping[str, str] = {
+    "OK": "as it should be",
+    "STUCK": "the same hit again and again, up to a limit: in use, for ever",
+    "DUP": "more hits than there should be",
+    "FLAKY": "now one hit, now another number, in one boot",
+    "LOST": "fewer hits than there should be",
+    "MISSED": "a breakpoint on the handler's first instruction that does not hit",
+    "HIT": "a breakpoint on the handler's first instruction that hits",
+    "STOPS": "where the traced process stopped, stop by stop",
+    "STALL": "a step that leaves the program counter where it was",
+    "SWALLOWED": "a step that does not stop any more",
+    "RETRAP": "a step that is stopped by the same breakpoint again",
+    "KEPT": "the signal's handler and mask as they were",
+    "RESET": "the signal's handler or mask taken away",
+    "SPURIOUS": "a signal that nobody asked for, or of the wrong kind",
+    "KILLED": "a process ended by a signal",
+    "UNSUP": "refused by the kernel",
+    "HUNG": "no end within its time",
+    "UNKILLABLE": "no end, and none by SIGKILL either",
+    "OOPS": "an oops during the scenario",
+    "ENV_BAD": "not measured: its gate is not OK, or the kernel oopsed before",
+    "NORUN": "not run",
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Scenario:
     """`gate`: the scenario that must read OK in the same boot before this one's outcome means anything."""

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from bisector.model import SCENARIO_WORDS, BrokenBuild, Observation, Outcome, Question, Verdict
+from bisector.model import BrokenBuild, Observation, Outcome, Question, Verdict
+from bisector.scenarios import MEANINGS
 
 # Outcomes that say that a scenario was not measured: no difference between them is a question.
 NOT_MEASURED = frozenset({"NORUN", "ENV_BAD", "KERNEL_DEAD"})
 # And those of a scenario that was begun and broken off: they are an end of the kernel's, or of our patience.
-BROKEN_OFF = frozenset({"HUNG", "OOPS", "PANIC", "CUT_OFF", "FLOODED", "NO_POWER_OFF", "UNKILLABLE", "RESET"})
+BROKEN_OFF = frozenset({"HUNG", "OOPS", "PANIC", "CUT_OFF", "FLOODED", "NO_POWER_OFF", "UNKILLABLE"})
 NO_BUILD, OPTION_LOST = "no-build", "option-lost"
 # The only name that is no verdict by default, but our machine's failure.
 QEMU_GONE = "qemu-gone"
@@ -36,7 +37,7 @@ NAMES: Mapping[str, str] = {
     "boot-flooded": "it talks without end",
     "boot-no-probe": "it powers off without the probe",
     "boot-cut-off": "it powers off in the middle",
-    **{_name(word): f"the scenario is {word}" for word in SCENARIO_WORDS.split()},
+    **{_name(word): meaning for word, meaning in MEANINGS.items()},
     "panic": "a panic during the scenario",
     "oops": "an oops during the scenario",
     "cut-off": "it powers off during the scenario",

@@ -161,6 +161,17 @@ def test_directories_without_end_are_no_record(built: Path) -> None:
     subprocess.run(["rm", "-rf", str(built / "objects")], check=True)
 
 
+def test_a_kernel_that_names_its_commit_has_no_record(built: Path) -> None:
+    config = built / "objects" / "include" / "config" / "auto.conf"
+    config.write_text("CONFIG_A=y\n# CONFIG_LOCALVERSION_AUTO is not set\n")
+    assert parts.of(built / "tree", built / "objects") is not None
+    config.write_text("CONFIG_A=y\nCONFIG_LOCALVERSION_AUTO=y\n")
+    assert parts.of(built / "tree", built / "objects") is None
+    config.unlink()
+    config.symlink_to("/etc/hostname")
+    assert parts.of(built / "tree", built / "objects") is None
+
+
 def test_headers_that_are_packed_are_no_record(built: Path) -> None:
     (built / "objects" / "kernel").mkdir()
     (built / "objects" / "kernel" / "kheaders_data.tar.xz").touch()

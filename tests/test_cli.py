@@ -11,6 +11,8 @@ import pytest
 from bisector.cli.printing import Printer
 from bisector.errors import Interrupted
 from bisector.events import SCHEMA
+from bisector.scenarios import SCENARIOS
+from bisector.verdict import NAMES
 from tests.conftest import ONCE, Bisector, Json
 from tests.minitree import MiniTree
 
@@ -68,6 +70,17 @@ def test_doctor_names_what_is_missing_and_the_command_that_mends_it(bisector: Bi
     whole = bisector("doctor", "--json")
     assert (whole.code, whole.lines[0]["remedy"]) == (0, "")
     assert "Nothing is missing." in bisector("doctor").out
+
+
+def test_scenarios_says_what_each_is_and_what_its_outcomes_mean(bisector: Bisector) -> None:
+    told = bisector("scenarios").out
+    [listed] = bisector("scenarios", "--json").lines
+    assert [one["name"] for one in listed["scenarios"]] == [one.name for one in SCENARIOS]
+    assert listed["outcomes"] == dict(NAMES)
+    for one in SCENARIOS:
+        assert any(line.split()[:1] == [one.name] and one.about in line for line in told.splitlines()), one.name
+    rows = dict(line.split(maxsplit=1) for line in told.splitlines() if len(line.split(maxsplit=1)) == 2)
+    assert {name: rows.get(name) for name in NAMES} == dict(NAMES)
 
 
 def test_doctor_works_on_a_machine_with_nothing_installed(bisector: Bisector, tmp_path: Path) -> None:

@@ -116,6 +116,19 @@ def test_a_kernel_that_holds_its_sources_names_is_certified(
     assert ".bisector-ccache" in (session / "logs" / f"{ids[3][:12]}.build.log").read_text()
 
 
+def test_an_option_by_which_no_build_is_like_another_is_refused_at_the_first_build(
+    tree: MiniTree, bisector: Bisector, tmp_path: Path
+) -> None:
+    kconfig = tree.files(tree.base)["Kconfig"]
+    first = tree.commit("mini: randstruct", files={"Kconfig": f'{kconfig}\nconfig RANDSTRUCT\n\tbool "Randomize"\n'})
+    ids = tree.story(3, 1)
+    (tmp_path / "more.config").write_text("CONFIG_RANDSTRUCT=y\n")
+    ran = bisector.start(tree.path, first, ids[-1], *ONCE, "--fragment", str(tmp_path / "more.config"))
+    assert ran.code == 2
+    assert "with CONFIG_RANDSTRUCT=y no two builds of" in ran.err
+    assert bisector.start(tree.path, tree.base, ids[-1], *ONCE, "--fragment", str(tmp_path / "more.config")).code == 2
+
+
 def test_a_commit_that_breaks_is_configured_afresh(tree: MiniTree, bisector: Bisector) -> None:
     broken: Edits = {"breaks": "compile", "neutral": "string"}
     edits: dict[int, Edits] = dict.fromkeys(range(12), STRING)

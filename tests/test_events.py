@@ -25,6 +25,7 @@ REPORT = values.report(
     samples.session(*samples.found()), held=False, configuration=("CONFIG_TTY=y",), reproduce=("make",)
 )
 PRINTED = (
+    answers.Scenarios(scenarios=(answers.Looked("boot", "it boots", ""),), outcomes={"hung": "no end"}),
     answers.Doctor(checks=(Check("git", "the search", "git", True, False),), remedy="apt-get install git"),
     answers.Test(steps=(samples.broken(samples.OLD, "no"),)),
     answers.List(sessions=(answers.Brief("a", "finished", "", "/srv/linux", 3, "Found"),)),

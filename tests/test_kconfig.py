@@ -37,6 +37,14 @@ def test_a_fragment_s_lines_are_read_with_value_need_and_reason() -> None:
     )
 
 
+def test_lines_of_the_kernel_s_own_form_are_wanted_by_the_fragment() -> None:
+    assert read('CONFIG_KASAN=y\n# CONFIG_SMP is not set\nCONFIG_CMDLINE="a b"\n# CONFIG_SMP is a remark\n') == (
+        Option("CONFIG_KASAN", "y", False, "my.config"),
+        Option("CONFIG_SMP", "n", False, "my.config"),
+        Option("CONFIG_CMDLINE", '"a b"', False, "my.config"),
+    )
+
+
 def test_an_option_is_written_as_make_reads_it() -> None:
     assert [str(option) for option in read(FRAGMENT)][-2:] == [
         "CONFIG_RD_GZIP=n",
@@ -47,7 +55,6 @@ def test_an_option_is_written_as_make_reads_it() -> None:
 @pytest.mark.parametrize(
     "line",
     [
-        "CONFIG_TTY=y",
         "CONFIG_TTY=y  # because I say so",
         "CONFIG_TTY=y  # required:",
         "CONFIG_TTY  # required: me",
@@ -102,7 +109,7 @@ def test_a_person_s_fragment_comes_after_ours(tmp_path: Path) -> None:
 
 def test_a_person_s_fragment_that_is_none_is_refused_by_its_name(tmp_path: Path) -> None:
     mine = tmp_path / "mine.config"
-    mine.write_text("CONFIG_KASAN=y\n")
+    mine.write_text("KASAN=y\n")
     with pytest.raises(UserError, match=r"^mine\.config, line 1: "):
         opening.fragment([mine])
     with pytest.raises(UserError, match="cannot read"):
@@ -178,6 +185,24 @@ def test_a_longer_name_is_another_option() -> None:
 
 
 # -- differences ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("lines", "named"),
+    [
+        ('CONFIG_MODULE_SIG=y\nCONFIG_MODULE_SIG_KEY="certs/signing_key.pem"', "CONFIG_MODULE_SIG_KEY"),
+        ('CONFIG_IMA_APPRAISE_MODSIG=y\nCONFIG_MODULE_SIG_KEY="certs/signing_key.pem"', "CONFIG_MODULE_SIG_KEY"),
+        ("CONFIG_RANDSTRUCT=y\nCONFIG_RANDSTRUCT_FULL=y", "CONFIG_RANDSTRUCT=y"),
+        ("CONFIG_GCC_PLUGIN_LATENT_ENTROPY=y", "CONFIG_GCC_PLUGIN_LATENT_ENTROPY=y"),
+        ('CONFIG_MODULE_SIG=y\nCONFIG_MODULE_SIG_KEY="/keys/mine.pem"', ""),
+        ('# CONFIG_MODULE_SIG is not set\nCONFIG_MODULE_SIG_KEY="certs/signing_key.pem"', ""),
+        ("# CONFIG_RANDSTRUCT is not set\nCONFIG_RANDSTRUCT_NONE=y", ""),
+    ],
+)
+def test_options_that_make_every_build_another_one_are_named(lines: str, named: str) -> None:
+    said = kconfig.by_chance(f"{CONFIG}{lines}\n")
+    assert said.startswith(named)
+    assert bool(said) == bool(named)
 
 
 def test_the_difference_from_the_base_is_told_as_fragment_lines_in_order() -> None:

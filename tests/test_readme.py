@@ -90,7 +90,7 @@ def test_the_settings_in_a_file(linux: MiniTree, bisector: Bisector, tmp_path: P
     assert ran.code == 0, ran.err
     kept = ran.lines[0]["settings"]
     told = tomllib.loads(text)
-    assert (kept["scenario"], kept["jobs"], kept["confirm_boots"]) == tuple(list(told.values())[1:])
+    assert (kept["scenario"], kept["jobs"], kept["confidence"]) == tuple(list(told.values())[1:])
 
 
 def test_the_queue(linux: MiniTree, bisector: Bisector, tmp_path: Path) -> None:

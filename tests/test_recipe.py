@@ -112,6 +112,49 @@ def test_with_and_without_ccache_the_objects_are_the_same(building: Building) ->
     assert (alone, read) == (cached, {"c.c": 1, "s.S": 1, "taken.S": 1})
 
 
+@pytest.mark.parametrize("debug", ["-g", "-g -gz=none -gdwarf-4"])
+def test_with_debug_information_no_directory_comes_into_an_object(tmp_path: Path, debug: str) -> None:
+    made = opening.recipe(samples.settings())
+    seen: dict[str, set[bytes]] = {"c": set(), "S": set()}
+    for place, objects, named in (("0", "objects", "{tree}"), ("0", "clean", "{tree}"), ("1", "objects", "../tree")):
+        tree, into = tmp_path / place / "tree", tmp_path / place / objects
+        tree.mkdir(parents=True, exist_ok=True)
+        into.mkdir()
+        (tree / "c.c").write_text("int value(int a) { return a + 1; }\n")
+        (tree / "S.S").write_text("nop\n")
+        flags = dict(word.split("=", 1) for word in made.make(tree, into) if word.startswith(("KCFLAGS", "KAFLAGS")))
+        for name, known in (("c.c", "KCFLAGS"), ("S.S", "KAFLAGS")):
+            source = f"{named.format(tree=tree)}/{name}"
+            argv = [made.compiler(), *flags[known].split(), *debug.split(), "-c", "-o", f"{name[0]}.o", source]
+            subprocess.run(argv, cwd=into, check=True)
+            seen[name[0]].add((into / f"{name[0]}.o").read_bytes())
+    assert [len(objects) for objects in seen.values()] == [1, 1]
+
+
+def test_a_lost_option_and_a_compiler_behind_a_link_make_another_recipe(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wanted = replace(samples.settings(), fragment="CONFIG_TTY=y\n")
+    required = replace(wanted, fragment="CONFIG_TTY=y  # required: me\n")
+    assert opening.recipe(wanted).identity() != opening.recipe(required).identity()
+    made = opening.recipe(wanted)
+    compiler = tmp_path / made.compiler()
+    # As ccache's directory of links has it: the same file, whichever compiler is behind.
+    compiler.write_text(f'#!/bin/sh\nread -r version < {tmp_path}/version\necho "gcc $version"\n')
+    compiler.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    told = []
+    for version in ("12.2.0", "13.1.0", "12.2.0"):
+        (tmp_path / "version").write_text(f"{version}\n")
+        told.append(made.identity())
+    assert told[0] == told[2] != told[1]
+
+
+def test_a_plan_without_a_compiler_has_an_identity_too(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert opening.recipe(samples.settings()).identity()["compilers"] == ["", ""]
+
+
 def test_what_ccache_does_with_an_assembler_source_is_asked_of_ccache() -> None:
     gcc = opening.recipe(samples.settings()).compiler()
     assert taking.seen(gcc, NEVER_CACHED)

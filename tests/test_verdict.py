@@ -5,7 +5,18 @@ from __future__ import annotations
 import pytest
 
 from bisector import probe, verdict
-from bisector.model import WORDS, BrokenBuild, Ending, Observation, Outcome, Question, Reading, Verdict
+from bisector.model import (
+    SCENARIO_WORDS,
+    WORDS,
+    BrokenBuild,
+    Ending,
+    Observation,
+    Outcome,
+    Question,
+    Reading,
+    Verdict,
+)
+from bisector.scenarios import MEANINGS
 from tests.frames import LOOPING, Boot, sound_boot
 
 STUCK, OK = Outcome("STUCK"), Outcome("OK")
@@ -31,6 +42,15 @@ def test_another_outcome_is_untestable_by_name(said: str) -> None:
     found, because = verdict.judge(seen(boot="OK", exec_sigtrap=said), ASKED, {})
     assert found is Verdict.UNTESTABLE
     assert because == f"exec-sigtrap is {said}, neither OK nor STUCK"
+
+
+@pytest.mark.parametrize("word", sorted(set(MEANINGS) - verdict.NOT_MEASURED - {"HUNG", "UNKILLABLE", "OOPS"}))
+def test_whatever_a_scenario_says_at_its_end_is_measured(word: str) -> None:
+    assert verdict.measured(Outcome(word, "1/2"))
+
+
+def test_every_word_of_a_scenario_has_a_meaning() -> None:
+    assert set(MEANINGS) == set(SCENARIO_WORDS.split())
 
 
 def test_a_hang_that_is_asked_for_is_new() -> None:

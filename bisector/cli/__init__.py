@@ -33,6 +33,7 @@ _HOMES = {
     "report": "reading:report",
     "resume": "bisecting:resume",
     "retest": "disputing:retest",
+    "scenarios": "reading:scenarios_command",
     "start": "bisecting:start",
     "status": "reading:status",
     "test": "bisecting:test",

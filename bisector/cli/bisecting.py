@@ -43,7 +43,7 @@ Printing = Callable[[], Printer]
     type=click.Choice(list(BY_NAME)),
     metavar="NAME",
     default=None,
-    help="What to look at: see the README.",
+    help="What to look at; `bisector scenarios` lists them.",
 )
 @click.option("--old-outcome", default=None, metavar="OUTCOME", help="What the old end must show.")
 @click.option("--new-outcome", default=None, metavar="OUTCOME", help="What the new end must show.")

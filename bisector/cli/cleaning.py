@@ -23,7 +23,7 @@ from bisector.reuse import store
     default=store.MOST / (1 << 30),
     show_default=True,
     metavar="GIB",
-    help="What all kernels together may have.",
+    help="What the shared kernels may have; with --sessions, all kernels together.",
 )
 @click.option(
     "--sessions", is_flag=True, help="Those of ended sessions and tests too; not a found commit's and its parents'."

@@ -17,6 +17,7 @@ from bisector.errors import UserError
 ASKED = "_BISECTOR_COMPLETE"
 EXAMPLES: Mapping[str, tuple[str, ...]] = {
     "doctor": ("bisector doctor",),
+    "scenarios": ("bisector scenarios",),
     "plan": ("bisector plan --repo linux --old v6.12 --new v6.13",),
     "test": ("bisector test --repo linux v6.12 v6.13",),
     "start": (

@@ -11,6 +11,7 @@ import click
 
 from bisector import config, sessions
 from bisector.errors import UserError
+from bisector.evidence.limits import FLOOR
 from bisector.model import Limits, Outcome, Verdict
 from bisector.settings import Settings
 from bisector.verdict import NAMES
@@ -70,8 +71,8 @@ def told(command: F) -> F:
     )(command)
 
 
-def _limit(name: str, about: str) -> Callable[[F], F]:
-    return click.option(f"--{name}-limit", type=float, default=None, help=f"{about} Default: measured at the ends.")
+def _limit(name: str, about: str, otherwise: str = "measured at the ends") -> Callable[[F], F]:
+    return click.option(f"--{name}-limit", type=float, default=None, help=f"{about}  [default: {otherwise}]")
 
 
 def building(command: F) -> F:
@@ -116,7 +117,12 @@ def building(command: F) -> F:
                 show_default=True,
                 help="GiB that a build may write.",
             ),
-            click.option("--fragment", type=click.Path(path_type=Path), multiple=True, help="More kconfig lines."),
+            click.option(
+                "--fragment",
+                type=click.Path(path_type=Path),
+                multiple=True,
+                help="A file of more kconfig lines: CONFIG_X=y.",
+            ),
             click.option("--accel", type=click.Choice(["tcg", "kvm"]), default="tcg", show_default=True),
             click.option("--cpu", default="", help="QEMU's CPU model."),
             _limit("boot", "Guest seconds to the probe."),
@@ -124,13 +130,13 @@ def building(command: F) -> F:
             _limit("scenario", "Guest seconds of one scenario."),
             _limit("total", "Guest seconds of a boot."),
             _limit("output", "MiB that a boot may print."),
-            _limit("host", "Seconds of this machine's time: the last net."),
+            _limit("host", "Seconds of this machine's time: the last net.", f"{FLOOR.host:g}"),
             click.option(
                 "--on",
                 "on",
                 multiple=True,
                 metavar="NAME=VERDICT",
-                help="What an outcome means, as boot-panic=new; start prints the names.",
+                help="What an outcome means, as boot-panic=new; `bisector scenarios` lists the names.",
             ),
         )
     ):

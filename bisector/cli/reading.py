@@ -1,4 +1,4 @@
-"""The commands that only read: doctor, status, log, list, report."""
+"""The commands that only read: doctor, scenarios, status, log, list, report."""
 
 from __future__ import annotations
 
@@ -21,6 +21,8 @@ from bisector.report.kcidb import kcidb
 from bisector.report.markdown import markdown
 from bisector.report.sections import headline
 from bisector.report.text import text
+from bisector.scenarios import SCENARIOS
+from bisector.verdict import NAMES
 
 
 @click.command(name="doctor")
@@ -41,6 +43,23 @@ def doctor_command(as_json: bool, state: Path | None, arch: str, cross_compile: 
         table(sys.stdout, ["what", "found", "needed for"], rows)
         print(f"\n{mends}" if mends else "\nNothing is missing.")
     return USER if any(check.required and not check.found for check in checks) else 0
+
+
+@click.command(name="scenarios")
+@common
+def scenarios_command(as_json: bool, state: Path | None) -> int:
+    """Say what the probe looks at, what each outcome means, and what --on calls it."""
+    del state
+    if as_json:
+        looked = tuple(answers.Looked(one.name, one.about, one.gate) for one in SCENARIOS)
+        Printer(as_json).value(answers.Scenarios(scenarios=looked, outcomes=dict(NAMES)))
+        return 0
+    table(
+        sys.stdout, ["scenario", "what it looks at", "gate"], [[one.name, one.about, one.gate] for one in SCENARIOS]
+    )
+    print()
+    table(sys.stdout, ["outcome", "what it says"], [list(named) for named in NAMES.items()])
+    return 0
 
 
 def _said(check: doctor.Check) -> str:

@@ -22,18 +22,10 @@ from bisector.model import Commit, Question
 from bisector.report import direction, harmless
 from bisector.report.sections import percent
 from bisector.report.values import Behaviour, Report
-from bisector.scenarios import BY_NAME
+from bisector.scenarios import BY_NAME, MEANINGS
 
 WIDTH, LONGEST = 72, 900
 # For readers who have never heard of these words: those that need it most.
-_MEANINGS = {
-    "OK": "as it should be",
-    "STUCK": "the same hit again and again, up to a limit: in use, for ever",
-    "DUP": "more hits than there should be",
-    "LOST": "fewer hits than there should be",
-    "UNSUP": "refused by the kernel",
-    "HUNG": "no end within its time",
-}
 # Where regressions are tracked, by people and by a robot.
 REGRESSIONS = "regressions@lists.linux.dev"
 # As git's own mailboxes begin: a date that is none.
@@ -129,7 +121,7 @@ def _opening(asked: Question, made: Conclusion) -> str:
     }[way]
     lines = [_wrapped(f"Hello, bisector looked for the commit that changed {asked.scenario} on arm64. {changed}"), ""]
     if (scenario := BY_NAME.get(asked.scenario)) is not None:
-        words = [f"{word} is {_MEANINGS[word]}" for word in (asked.old.word, asked.new.word) if word in _MEANINGS]
+        words = [f"{word} is {MEANINGS[word]}" for word in (asked.old.word, asked.new.word) if word in MEANINGS]
         lines += [_wrapped("; ".join([f"({asked.scenario}: {scenario.about}", *words]) + ")"), ""]
     if made.culprit is not None:
         lines += [

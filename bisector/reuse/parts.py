@@ -24,6 +24,7 @@ _OPTIONS = "include/config"
 _KCONFIGS = "include/config/auto.conf.cmd"
 # With IKHEADERS all headers are packed into the kernel (kernel/gen_kheaders.sh), and none of them is recorded.
 _HEADERS = "kernel/kheaders_data.tar.xz"
+_AUTO = b"\nCONFIG_LOCALVERSION_AUTO=y\n"
 # What it lists: paths below the sources, over many lines.
 _LISTED = re.compile(rb"^deps_config\s*:=((?:.*\\\n)*.*)$", re.MULTILINE)
 
@@ -59,7 +60,7 @@ def of(tree: Path, objects: Path) -> Parts | None:
     # six times faster than one for both.
     prefixes = (os.fsencode(tree), b"../" + os.fsencode(tree.name))
     named = [re.compile(re.escape(prefix) + rb"""/([^\s:;"'\\)$(]+)""") for prefix in prefixes]
-    if os.path.lexists(objects / _HEADERS):
+    if os.path.lexists(objects / _HEADERS) or _names_the_commit(objects):
         return None
     found, kconfigs, places = set[bytes](), set[bytes](), set[str]()
     try:
@@ -72,6 +73,14 @@ def of(tree: Path, objects: Path) -> Parts | None:
         return None
     parts = Parts(_there(tree, found), _there(tree, kconfigs), frozenset(places))
     return parts if parts.files and parts.kconfigs else None
+
+
+def _names_the_commit(objects: Path) -> bool:
+    """Tell whether git's HEAD comes into the kernel's release, which is no file that could be read."""
+    name = f"{_OPTIONS}/auto.conf"
+    if sandbox.odd(objects, name, RECORD):
+        return True
+    return os.path.exists(objects / name) and _AUTO in b"\n" + files.read(objects / name, RECORD)
 
 
 def _there(tree: Path, found: Iterable[bytes]) -> frozenset[str]:
