@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -127,11 +128,14 @@ class Repository:
         return said.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
     @contextmanager
-    def stream(self, *words: str) -> Iterator[IO[bytes]]:
-        """Run a git command and give what it prints, as it prints it."""
-        with failing_as_ours(), process.starting():
+    def stream(self, *words: str, told: bytes = b"") -> Iterator[IO[bytes]]:
+        """Run a git command and give what it prints, as it prints it. `told`: what it reads."""
+        with failing_as_ours(), process.starting(), tempfile.TemporaryFile() as reads:
+            # A file: a pipe that is filled while nobody empties the other one holds both for ever.
+            reads.write(told)
+            reads.seek(0)
             running = self._repo.git.execute(
-                process.bound_to_us(["git", *words]), env=_ENVIRONMENT | self._fence, as_process=True
+                process.bound_to_us(["git", *words]), reads, env=_ENVIRONMENT | self._fence, as_process=True
             )
         try:
             yield running.stdout
