@@ -6,16 +6,20 @@ and booted once more before it is given. Objects that a hostile or a broken-off 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from bisector.ahead import Order
 from bisector.endings import Conclusion, Kind
 from bisector.events import Asked, Measured
-from bisector.evidence import ends, limits
+from bisector.evidence import confirm, ends, limits
+from bisector.evidence.rates import Tally
+from bisector.evidence.sequential import Rates
 from bisector.evidence.unsteady import More
-from bisector.model import Commit, Observation, Outcome, Purpose, Question, Step
+from bisector.model import Commit, Observation, Outcome, Purpose, Question, Step, Verdict
 from bisector.reads import Reads
 from bisector.steps import Steps
+from bisector.weighing import MOST_RATED, RATED
 
 _ENDS = (Purpose.OLD_END, Purpose.NEW_END)
 # Boots of each end, where they are not steady, after which it is said whether they differ.
@@ -42,13 +46,65 @@ def bounds(steps: Steps, repository: Reads, asked: Question) -> tuple[str, ...] 
     bases = repository.merge_bases(old, new)
     if bases == [old.id]:
         return (old.id,)
+    tallies = steps.tallies(asked)
+    shaky = any(tallies.get(end.id, Tally()).mixed for end in (old, new))
     for base in map(repository.read, bases):
-        seen = steps.tested(base, Purpose.MERGE_BASE, 1, asked)
-        if ends.merge_base(base, seen) is not None:
-            seen = [*seen, *steps.tested(base, Purpose.REBUILT, 1, asked)]
-        if (told := ends.merge_base(base, seen)) is not None:
+        told = _weighed(steps, base, asked) if shaky else _believed(steps, base, asked)
+        if told is not None:
             return told
     return tuple(bases)
+
+
+def _believed(steps: Steps, base: Commit, asked: Question) -> Conclusion | None:
+    """Test a merge base between steady ends; return the answer that it gives, None if the search begins at it."""
+    seen = steps.tested(base, Purpose.MERGE_BASE, 1, asked)
+    if ends.merge_base(base, seen) is not None:
+        seen = [*seen, *steps.tested(base, Purpose.REBUILT, 1, asked)]
+    return ends.merge_base(base, seen)
+
+
+def _weighed(steps: Steps, base: Commit, asked: Question) -> Conclusion | None:
+    """Test a merge base where no single boot tells, until sequential tests with the ends' rates say what it is.
+
+    Two of them: it is old if it does not read new half as often as the new end, and new if it reads as that does.
+    """
+    if (shown := _rated(steps, asked)) is None:
+        return Conclusion(Kind.BELOW_CONFIDENCE, f"the ends' boots do not tell what the merge base {base.short} is")
+    risk = _risk(steps)
+    like_new, like_old = shown.test(risk), shown.strict(risk)
+    seen = steps.tested(base, Purpose.MERGE_BASE, 1, asked)
+    while not seen[0].broken and len(seen) < like_old.most:
+        tally = Tally.of(one.verdict for one in seen)
+        if like_old.verdict(tally) is Verdict.OLD:
+            return None
+        if like_new.verdict(tally) is Verdict.NEW:
+            steps.tested(base, Purpose.REBUILT, 1, asked)
+            return ends.shown_by(base, f"{asked.scenario} reads {tally}")
+        further = min(like_old.least(tally), like_new.least(tally), like_old.most - len(seen))
+        seen = steps.tested(base, Purpose.MERGE_BASE, len(seen) + further, asked)
+    if seen[0].broken or not any(one.verdict in (Verdict.OLD, Verdict.NEW) for one in seen):
+        return _believed(steps, base, asked)
+    why = f"the merge base {base.short} is neither old nor new: {confirm.counts(seen)}"
+    return Conclusion(Kind.BELOW_CONFIDENCE, why)
+
+
+def _rated(steps: Steps, asked: Question) -> Rates | None:
+    """Boot the ends until their rates are known well enough for tests; None if they never are."""
+    started, times = steps.session.started, 2 * RATED
+    while times <= MOST_RATED:
+        for end, purpose in ((started.old, Purpose.OLD_END), (started.new, Purpose.NEW_END)):
+            steps.tested(end, purpose, times, None)
+        seen = steps.tallies(asked)
+        shown = Rates(seen[started.old.id], seen[started.new.id])
+        if math.isfinite(shown.told_apart(_risk(steps))):
+            return shown
+        times *= 2
+    return None
+
+
+def _risk(steps: Steps) -> float:
+    """Return the risk of a merge base's test: the rates come from some boots only, and an answer may rest on it."""
+    return (1 - steps.settings.confidence) / 10
 
 
 def _asked(steps: Steps) -> Question | Conclusion:

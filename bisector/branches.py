@@ -16,11 +16,12 @@ from bisector.changes import Interval
 from bisector.errors import UserError
 from bisector.host import disk, files
 from bisector.host.repository import Repository
-from bisector.model import Commit, Observation
+from bisector.model import Commit, Observation, Verdict
 from bisector.settings import Settings
 
 # Raise it when an older bisector could misread what a newer one wrote. And the bytes of a file that one of ours has.
 SHAPE, BYTES = 1, 64 << 20
+_SIDES = (Verdict.OLD, Verdict.NEW)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,12 +93,25 @@ class Passed:
     unnamed: tuple[str, ...]
 
 
+def nothing_between(repository: Repository, one: Interval) -> str:
+    """Return why no commit can have made this change, "" if one can: the branch was set back, or begun anew."""
+    bases = repository.merge_bases(one.old, one.new)
+    if not bases:
+        return f"{one.old.short} and {one.new.short} have no history in common"
+    return f"the branch was set back from {one.old.short} to {one.new.short}" if bases == [one.new.id] else ""
+
+
 @contextmanager
 def held(state: Path, repository: Repository, branch: str, settings: Settings) -> Iterator[tuple[Beat, Path]]:
     """Hold what is known of a branch against a second pass.
 
-    What is known of it with other compilers, options or machines is something else.
+    What is known of it with other compilers, options or machines is something else. Raises UserError.
     """
+    if sided := [f"{name}={meaning.value}" for name, meaning in settings.on.items() if meaning in _SIDES]:
+        raise UserError(
+            f"a patrol searches in both directions, and --on {sided[0]} is right in one of them only",
+            "bisector start takes it; a patrol takes NAME=untestable",
+        )
     how = (settings.arch, settings.cross_compile, settings.llvm, settings.accel, settings.cpu, settings.fragment)
     told = "\0".join([str(repository.common_dir), branch, *how])
     path = state / "patrols" / f"{hashlib.sha256(os.fsencode(told)).hexdigest()[:16]}.json"

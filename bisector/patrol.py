@@ -138,8 +138,7 @@ class _Pass:
             beat.known = seen
             self._save()
             return self._told(tip, "unchanged", "it behaves as before")
-        old = self._old_end(beat.known.commit, tip)
-        before, after = beat.known.shown, seen.shown
+        old, before, after = self._old_end(beat.known.commit, tip), beat.known.shown, seen.shown
         intervals = [
             Interval(old, tip, name, before.reading(name).outcome, after.reading(name).outcome) for name in differ
         ]
@@ -151,7 +150,7 @@ class _Pass:
     def _old_end(self, known: Commit, tip: Commit) -> Commit:
         """Return the known commit, or the one that it became when the branch was rebased."""
         bases = self.repository.merge_bases(known, tip)
-        if bases == [known.id]:
+        if bases in ([known.id], [tip.id], []):
             return known
         again = messages.same_patch(self.repository, known, bases, tip.id)
         if again is None:
@@ -165,7 +164,11 @@ class _Pass:
     def _searched(self, one: Interval) -> None:
         """Search an interval, unless what was found before explains it."""
         beat = self.beat
-        if not self._explained(one):
+        why = branches.nothing_between(self.repository, one)
+        if why or self._explained(one):
+            beat.left.pop()
+            beat.unnamed += [f"{one.scenario} from {one.before} to {one.after}: {why}"] if why else []
+        else:
             session, made = self._session(one)
             beat.left.pop()
             beat.left += changes.intervals(made)
@@ -174,8 +177,6 @@ class _Pass:
             else:
                 self._keep(one, made)
                 beat.unnamed.append(f"{one.scenario} from {one.before} to {one.after}: {session}")
-        else:
-            beat.left.pop()
         self._save()
 
     def _session(self, one: Interval) -> tuple[str, Session]:
@@ -237,10 +238,11 @@ class _Pass:
     def _keep(self, one: Interval, session: Session) -> None:
         """Go on from what a session saw of the tip; if that is not steady, from what was known before.
 
-        The tip's one boot may have been by chance; and where the change is real, the next tip is compared with it.
+        The tip's one boot may have been by chance; and where the change is real, the next tip is compared with it. A
+        change below another one says nothing of the tip.
         """
-        goal = self.beat.goal
-        assert goal is not None
+        if (goal := self.beat.goal) is None or one.new.id != goal.commit.id:
+            return
         seen = _steady(session, Purpose.NEW_END, one.scenario) or one.before
         readings = tuple(
             dataclasses.replace(reading, outcome=seen) if reading.scenario == one.scenario else reading

@@ -8,11 +8,12 @@ from collections.abc import Callable
 
 from bisector.bench import Tell
 from bisector.events import Event, Progress
+from bisector.evidence import forecast
 from bisector.known import Session
 from bisector.model import Commit, Purpose
 
-# Boots of a culprit and of its parent, as the rates of steady ends ask for them.
-CONFIRMING = 5
+# Boots of a culprit, of the new end without its change, and of its parent, as the rates of steady ends ask for them.
+CONFIRMING = (5, 5, 9)
 
 
 def teller(
@@ -44,12 +45,18 @@ def teller(
 
 
 def _seconds_left(session: Session, steps: int | None) -> float | None:
-    """Estimate the seconds to the end: what a search step took so far, and the confirming boots."""
+    """Estimate the seconds to the end: the search's steps, as they took so far, and what certifies.
+
+    That is two builds from nothing, as the longest was that was built, one on top of others, and fresh boots.
+    """
     searched = [taken.seconds.total for taken in session.steps if taken.purpose is Purpose.SEARCH]
     boots = [
         taken.seconds.boot + taken.seconds.probe for taken in session.steps if taken.observation and not taken.boot_of
     ]
     if steps is None or not searched or not boots:
         return None
-    boot = sum(boots) / len(boots)
-    return steps * sum(searched) / len(searched) + 2 * (session.started.settings.confirm_boots or CONFIRMING) * boot
+    builds = [taken.seconds.checkout + taken.seconds.build for taken in session.steps if taken.seconds.build > 0]
+    whole, further = max(builds, default=0.0), sum(builds[1:]) / max(1, len(builds[1:]))
+    confirming = 3 * session.started.settings.confirm_boots or sum(CONFIRMING)
+    certifying = forecast.CERTIFYING * whole + further + confirming * sum(boots) / len(boots)
+    return steps * sum(searched) / len(searched) + certifying

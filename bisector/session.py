@@ -95,8 +95,11 @@ class Bisection:
     def _unsteady(self, question: Question) -> bool:
         """Tell whether an end, or what a person had booted again, reads now so, now so."""
         seen, started = self.steps.tallies(question), self.session.started
-        again = (one.commit.id for one in self.session.steps if one.purpose is Purpose.RETEST)
-        return any(seen.get(commit, Tally()).mixed for commit in (started.old.id, started.new.id, *again))
+        again = {one.commit.id for one in self.session.steps if one.purpose is Purpose.RETEST}
+        return any(seen.get(commit, Tally()).mixed for commit in (started.old.id, started.new.id)) or any(
+            len({one.verdict for one in self.steps.of(commit) if one.verdict and not one.boot_of}) > 1
+            for commit in again
+        )
 
     def _weighed(self, readings: Readings, olds: tuple[str, ...]) -> Conclusion:
         """Search by weight; what fresh boots of the edge then speak against counts too, and the search goes on."""

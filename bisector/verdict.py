@@ -48,6 +48,12 @@ NAMES: Mapping[str, str] = {
 }
 
 
+def turned(table: Table) -> dict[str, Verdict]:
+    """Return what the names mean to the question that is asked the other way round: a hang that was new is old."""
+    other = {Verdict.OLD: Verdict.NEW, Verdict.NEW: Verdict.OLD}
+    return {named: other.get(meaning, meaning) for named, meaning in table.items()}
+
+
 def name(outcome: Outcome, scenario: str) -> str:
     """Return the name under which the table knows an outcome of this scenario."""
     word = _name(outcome.word)

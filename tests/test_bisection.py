@@ -312,6 +312,18 @@ def test_the_inverse_search_finds_what_changed_it_on_the_old_side(tree: MiniTree
     assert side not in {step["commit"]["id"] for step in ran.steps if step["purpose"] == "old-end"}
 
 
+def test_the_inverse_search_turns_what_outcomes_mean(tree: MiniTree, bisector: Bisector) -> None:
+    base = tree.commit("mini: new here already", **OK)
+    new = tree.commit("mini: new", neutral="comment")
+    tree.commit("mini: stable 1", parents=[base], branch="stable", hits={"exec-sigtrap": "DUP"})
+    broke = tree.commit("mini: stable 2", branch="stable", **STUCK)
+    old = tree.commit("mini: stable 3", branch="stable", neutral="comment")
+    ran = bisector.start(tree.path, old, new, *ONCE, "--inverse", "--on", "dup=new")
+    assert ran.code == 0, ran.err
+    _, second = [line["conclusion"] for line in ran.lines if line.get("event") == "conclusion"]
+    assert (second["kind"], second["culprit"]["id"]) == ("found", broke)
+
+
 def test_a_user_who_likes_other_line_ends_builds_the_commits_own_bytes(tree: MiniTree, bisector: Bisector) -> None:
     [new] = tree.story(1, 0)
     tree.git("config", "core.autocrlf", "true")

@@ -64,6 +64,27 @@ def test_a_retest_boots_and_builds_nothing(found: list[str], bisector: Bisector)
     assert not [step for step in ran.steps if step["purpose"] != "retest"]
 
 
+def test_a_retest_of_what_was_untestable_by_chance_tells_what_it_is(found: list[str], bisector: Bisector) -> None:
+    path = bisector.sessions[0] / "journal.jsonl"
+    kept = []
+    for line in map(json.loads, path.read_text().splitlines()):
+        step = line.get("step")
+        if step is not None and step["purpose"] not in ("old-end", "new-end", "search"):
+            break
+        if step is not None and step["purpose"] == "search" and step["commit"]["id"] == found[5]:
+            # As if that one boot had ended in a panic.
+            panic = {"outcome": {"word": "PANIC", "detail": "by chance"}}
+            step |= {"verdict": "untestable", "because": "boot: PANIC(by chance)"}
+            shown = step["observation"]["readings"]
+            step["observation"]["readings"] = [one | panic for one in shown if one["scenario"] == "boot"]
+        kept.append(json.dumps(line))
+    path.write_text("\n".join(kept) + "\n")
+    ran = bisector("resume", "--json")
+    assert (ran.code, found[5] in ran.candidates) == (10, True), ran.err
+    ran = bisector("retest", "--json", found[5], "-n", "5")
+    assert (ran.code, ran.culprit) == (0, found[5]), ran.err
+
+
 def test_a_dispute_that_was_stopped_is_gone_on_with(found: list[str], bisector: Bisector) -> None:
     bisector("mark", "--json", found[4], "untestable", *WHY)
     path = bisector.sessions[0] / "journal.jsonl"

@@ -162,6 +162,28 @@ def test_a_rebased_branch_is_understood_by_the_patch_of_what_was_known(patrol: P
     assert new in [change["commit"]["id"] for change in passed["changes"]]
 
 
+def test_a_branch_that_was_set_back_is_told_and_looked_at_from_there(patrol: Patrol) -> None:
+    tree = patrol.tree
+    kept = tree.commit("mini: kept", neutral="comment")
+    patrol.to(tree.commit("mini: change it", hits={"exec-sigtrap": "OK"}))
+    patrol.once()
+    patrol.to(kept)
+    passed = patrol.once()
+    assert (passed["state"], passed["changes"]) == ("changed", [])
+    [why] = passed["unnamed"]
+    assert why.startswith("exec-sigtrap from OK to STUCK: the branch was set back from ")
+    new = tree.commit("mini: again", parents=[kept], branch="b", hits={"exec-sigtrap": "OK"})
+    patrol.to(new)
+    assert [change["commit"]["id"] for change in patrol.once()["changes"]] == [new]
+
+
+def test_a_meaning_that_holds_in_one_direction_is_refused(patrol: Patrol) -> None:
+    patrol.to(patrol.tree.base)
+    ran = patrol.bisector(*patrol.words("--on", "hung=new"))
+    assert (ran.code, ran.lines[-1]["exit_code"]) == (2, 2)
+    assert "--on hung=new is right in one of them only" in ran.err
+
+
 def test_a_rebase_that_lost_the_known_commit_is_said(patrol: Patrol) -> None:
     tree = patrol.tree
     one = tree.commit("mini: one", files={"Documentation/one.txt": "1\n"})

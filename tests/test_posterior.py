@@ -130,7 +130,14 @@ def test_probabilities_are_probabilities_whatever_was_read(within: Range, chance
     assert 0 <= known.unchanged <= 1
     held = known.holding(0.9)
     assert sum(share for _, share in held) >= 0.9 - 1e-9
-    assert sum(share for _, share in held[:-1]) < 0.9
+    # Without the least likely of them, and all that are as likely, it is less.
+    assert sum(share for _, share in held if share > held[-1][1] * (1 + 1e-9)) < 0.9
+
+
+def test_commits_that_nothing_tells_apart_are_held_together() -> None:
+    # A block of untestable commits below the first new one.
+    known = posterior(line(40), {"base": Tally(0, 60), "9": Tally(0, 60), "35": Tally(60, 0), "39": Tally(60, 0)})
+    assert {commit for commit, _ in known.holding(0.9)} == {str(at) for at in range(10, 36)}
 
 
 # -- the next commit -----------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ from typing import Any
 
 import click
 
-from bisector import answers, api, changes, events, sessions
+from bisector import answers, api, changes, events, sessions, verdict
 from bisector.cli.options import building, common, outcome, settings, state_directory, told
 from bisector.cli.printing import CODES, Printer
 from bisector.cli.queueing import FROM, MARK, MARKED, Queueing
@@ -98,7 +98,11 @@ def start(
         # The other way round: from the base, where it is new, to the old end, where it is not.
         asks = session.question
         other = dataclasses.replace(
-            chosen, scenario=asks.scenario, old_outcome=str(asks.new), new_outcome=str(asks.old)
+            chosen,
+            scenario=asks.scenario,
+            old_outcome=str(asks.new),
+            new_outcome=str(asks.old),
+            on=verdict.turned(chosen.on),
         )
         ends = conclusion.base.id, session.started.old.id
         *_, code = _bisected(other, *ends, printing, home, new_session=new_session, also=_after(session))

@@ -111,6 +111,15 @@ def _nothing_to_ask(old: Boots, new: Boots) -> Conclusion:
     return Conclusion(Kind.ENDS_AGREE, "no scenario differs between the ends")
 
 
+def shown_by(base: Commit, because: str) -> Conclusion:
+    """Return the answer that a merge base gives which is new."""
+    why = (
+        f"the merge base {base.short} shows it: {because}; it was changed on the old end's side "
+        "(bisector start --inverse finds the commit that changed it there)"
+    )
+    return Conclusion(Kind.MERGE_BASE_SHOWS_IT, why, base=base)
+
+
 def merge_base(base: Commit, steps: Sequence[Step]) -> Conclusion | None:
     """Return the answer that a merge base's boots give, None if all are old: the search then begins at it."""
     if len({step.verdict for step in steps}) > 1:
@@ -118,12 +127,7 @@ def merge_base(base: Commit, steps: Sequence[Step]) -> Conclusion | None:
         return Conclusion(Kind.BELOW_CONFIDENCE, why)
     match steps[0].verdict:
         case Verdict.NEW:
-            return Conclusion(
-                Kind.MERGE_BASE_SHOWS_IT,
-                f"the merge base {base.short} shows it: {steps[0].because}; it was changed on the old end's side "
-                "(bisector start --inverse finds the commit that changed it there)",
-                base=base,
-            )
+            return shown_by(base, steps[0].because)
         case Verdict.OLD:
             return None
     return Conclusion(

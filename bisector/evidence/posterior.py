@@ -48,9 +48,14 @@ class Posterior:
         return [(self.within.ids[place], float(self.culprit[place])) for place in order]
 
     def holding(self, share: float) -> list[tuple[str, float]]:
-        """Return the fewest commits that hold this much of the probability together, the likeliest first."""
+        """Return the fewest commits that hold this much of the probability together, the likeliest first.
+
+        And with the last of them those that are as likely: what nothing tells apart is not left out by its place.
+        """
         order = np.argsort(-self.culprit, kind="stable")
-        enough = int(np.searchsorted(np.cumsum(self.culprit[order]), share)) + 1
+        ranked = self.culprit[order]
+        enough = min(int(np.searchsorted(np.cumsum(ranked), share)), len(ranked) - 1)
+        enough = int(np.count_nonzero(ranked >= ranked[enough] * (1 - 1e-9)))
         return [(self.within.ids[place], float(self.culprit[place])) for place in order[:enough]]
 
 
