@@ -90,8 +90,8 @@ class Recipe:
         words = ["make", "-C", str(tree), f"O={objects}", f"ARCH={self.architecture.name}", "LOCALVERSION="]
         words += [f"LLVM={self.llvm}"] if self.llvm else [f"CROSS_COMPILE={self.cross_compile}"]
         # With debug information the directories would come into the kernel, and no two are the same. The assembler
-        # looks for them without a slash at the end.
-        maps = (f"{objects}=.", f"{tree}=.", f"../{tree.name}=.")
+        # looks for them without a slash at the end, and what -include names is found from "./".
+        maps = (f"{objects}=.", f"{tree}=.", f"../{tree.name}=.", f"./../{tree.name}=.")
         renamed, apart = " ".join(f"-fdebug-prefix-map={one}" for one in maps), ""
         if self.ccache is not None:
             words.append(f"CC=ccache {self.compiler()}")
@@ -177,7 +177,9 @@ def _said(program: str, *words: str) -> str:
     """Return what a program says, "" if there is none: plans are made without one."""
     try:
         return process.output([program, *words]).strip()
-    except HostError:
+    except HostError as error:
+        if error.transient:  # killed: it would say something another time
+            raise
         return ""
 
 

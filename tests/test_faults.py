@@ -62,12 +62,12 @@ class Fault:
         return f"{self.bisector.state}/workspaces/*/0/tree"
 
     def wrap(self, program: str, before: str = "", *, after: str = "", instead: str = "") -> None:
-        """Put shell lines before, after or in place of a program, for each call but those that ask its version."""
+        """Put shell lines before, after or in place of a program, for each call but those that ask what it is."""
         wrapper, real = self.place / "bin" / program, shutil.which(program)
         wrapper.parent.mkdir(exist_ok=True)
         broken = instead.replace("REAL", str(real)) or f'{before}\n{real} "$@"; code=$?\n{after}\nexit $code'
         wrapper.write_text(
-            f'#!/bin/sh\ncase "$*" in *--version*|*-static*) exec {real} "$@";; esac\n'
+            f'#!/bin/sh\ncase "$*" in *--version*|*-print-*|*-static*) exec {real} "$@";; esac\n'
             f'[ -e {self.flag} ] || exec {real} "$@"\n{broken}\n'
         )
         wrapper.chmod(0o755)

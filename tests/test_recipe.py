@@ -120,12 +120,24 @@ def test_with_debug_information_no_directory_comes_into_an_object(tmp_path: Path
         tree, into = tmp_path / place / "tree", tmp_path / place / objects
         tree.mkdir(parents=True, exist_ok=True)
         into.mkdir()
-        (tree / "c.c").write_text("int value(int a) { return a + 1; }\n")
+        (tree / "c.c").write_text("int value(int a) { return step(a); }\n")
+        (tree / "taken.c").write_text("static inline int step(int a) { return a + 1; }\n")
         (tree / "S.S").write_text("nop\n")
         flags = dict(word.split("=", 1) for word in made.make(tree, into) if word.startswith(("KCFLAGS", "KAFLAGS")))
         for name, known in (("c.c", "KCFLAGS"), ("S.S", "KAFLAGS")):
             source = f"{named.format(tree=tree)}/{name}"
-            argv = [made.compiler(), *flags[known].split(), *debug.split(), "-c", "-o", f"{name[0]}.o", source]
+            # As the vDSO's source is compiled.
+            taken = ["-include", f"{named.format(tree=tree)}/taken.c"] if name == "c.c" else []
+            argv = [
+                made.compiler(),
+                *flags[known].split(),
+                *debug.split(),
+                *taken,
+                "-c",
+                "-o",
+                f"{name[0]}.o",
+                source,
+            ]
             subprocess.run(argv, cwd=into, check=True)
             seen[name[0]].add((into / f"{name[0]}.o").read_bytes())
     assert [len(objects) for objects in seen.values()] == [1, 1]
