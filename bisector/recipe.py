@@ -185,6 +185,10 @@ def _said(program: str, *words: str) -> str:
 
 def _program(name: str) -> list[str | int]:
     """Return what tells a program from its next version, as ccache does: its file's size and time."""
-    path = os.path.realpath(shutil.which(name) or name)
-    found = os.stat(path) if os.path.exists(path) else None
-    return [path, found.st_size, found.st_mtime_ns] if found else [path]
+    there = shutil.which(name) or name
+    # What is not found stays a name: realpath would put the directory before it that bisector is called in.
+    if not os.path.isabs(there) or not os.path.exists(there):
+        return [name]
+    path = os.path.realpath(there)
+    found = os.stat(path)
+    return [path, found.st_size, found.st_mtime_ns]

@@ -162,6 +162,22 @@ def test_a_lost_option_and_a_compiler_behind_a_link_make_another_recipe(
     assert told[0] == told[2] != told[1]
 
 
+def test_programs_that_are_not_there_make_one_recipe_wherever_bisector_is_called(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    # A compiler that knows no cc1, as clang, and none of the other programs.
+    compiler = tmp_path / opening.recipe(samples.settings()).compiler()
+    compiler.write_text("#!/bin/sh\necho cc1\n")
+    compiler.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/bin")
+    told = []
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        monkeypatch.chdir(tmp_path / name)
+        told.append(opening.recipe(samples.settings()).identity())
+    assert told[0] == told[1]
+
+
 def test_a_plan_without_a_compiler_has_an_identity_too(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     assert opening.recipe(samples.settings()).identity()["compilers"] == ["", ""]
