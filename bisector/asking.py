@@ -6,7 +6,6 @@ and booted once more before it is given. Objects that a hostile or a broken-off 
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 from bisector.ahead import Order
@@ -19,7 +18,7 @@ from bisector.evidence.unsteady import More
 from bisector.model import Commit, Observation, Outcome, Purpose, Question, Step, Verdict
 from bisector.reads import Reads
 from bisector.steps import Steps
-from bisector.weighing import MOST_RATED, RATED
+from bisector.weighing import RATED, told_apart
 
 _ENDS = (Purpose.OLD_END, Purpose.NEW_END)
 # Boots of each end, where they are not steady, after which it is said whether they differ.
@@ -90,16 +89,17 @@ def _weighed(steps: Steps, base: Commit, asked: Question) -> Conclusion | None:
 
 def _rated(steps: Steps, asked: Question) -> Rates | None:
     """Boot the ends until their rates are known well enough for tests; None if they never are."""
-    started, times = steps.session.started, 2 * RATED
-    while times <= MOST_RATED:
-        for end, purpose in ((started.old, Purpose.OLD_END), (started.new, Purpose.NEW_END)):
-            steps.tested(end, purpose, times, None)
+    started = steps.session.started
+
+    def boot(times: int) -> None:
+        for purpose in _ENDS:
+            steps.tested(_commit(steps, purpose), purpose, times, None)
+
+    def shown() -> Rates:
         seen = steps.tallies(asked)
-        shown = Rates(seen[started.old.id], seen[started.new.id])
-        if math.isfinite(shown.told_apart(_risk(steps))):
-            return shown
-        times *= 2
-    return None
+        return Rates(seen[started.old.id], seen[started.new.id])
+
+    return told_apart(boot, shown, _risk(steps), 2 * RATED)
 
 
 def _risk(steps: Steps) -> float:

@@ -39,7 +39,6 @@ NAMES: Mapping[str, str] = {
     "boot-cut-off": "it powers off in the middle",
     **{_name(word): meaning for word, meaning in MEANINGS.items()},
     "panic": "a panic during the scenario",
-    "oops": "an oops during the scenario",
     "cut-off": "it powers off during the scenario",
     "flooded": "it talks without end during the scenario",
     "kernel-dead": "the canary died before the scenario",

@@ -36,6 +36,16 @@ LIKELY = 0.5
 Verdicts = Mapping[str, Verdict]
 
 
+def told_apart(boot: Callable[[int], None], shown: Callable[[], Rates], risk: float, times: int) -> Rates | None:
+    """Boot the ends, `times` and then up to `MOST_RATED`, until their rates make a test; None if they never do."""
+    while times <= MOST_RATED:
+        boot(times)
+        if math.isfinite((seen := shown()).told_apart(risk)):
+            return seen
+        times *= 2
+    return None
+
+
 def rates(readings: Readings) -> Rates:
     """Return the rates from what the boots of the old end and of the new behaviour's showed so far."""
     seen = readings.steps.tallies(readings.question)
@@ -118,20 +128,18 @@ class Weighing:
 
     def _rated(self) -> sequential.Test | None:
         """Boot the ends until their rates are known well enough; None if they are not told apart even so."""
-        started, times = self.steps.session.started, RATED
-        while True:
+        started = self.steps.session.started
+
+        def boot(times: int) -> None:
             self.steps.tested(started.old, Purpose.OLD_END, times, None)
             if self.readings.partly:
                 top = self.read(self.readings.top)
                 self.steps.tested(top, Purpose.WEIGHED, times, self.readings.question)
             else:
                 self.steps.tested(started.new, Purpose.NEW_END, times, None)
-            try:
-                return rates(self.readings).test(self._each)
-            except ValueError:
-                if times >= MOST_RATED:
-                    return None
-                times *= 2
+
+        shown = told_apart(boot, lambda: rates(self.readings), self._each, RATED)
+        return shown.test(self._each) if shown else None
 
     def _narrow(self, verdicts: Verdicts) -> None:
         """Go on below the first new commit that an old one has in its history: there was more than one change."""

@@ -128,17 +128,8 @@ def test_with_debug_information_no_directory_comes_into_an_object(tmp_path: Path
             source = f"{named.format(tree=tree)}/{name}"
             # As the vDSO's source is compiled.
             taken = ["-include", f"{named.format(tree=tree)}/taken.c"] if name == "c.c" else []
-            argv = [
-                made.compiler(),
-                *flags[known].split(),
-                *debug.split(),
-                *taken,
-                "-c",
-                "-o",
-                f"{name[0]}.o",
-                source,
-            ]
-            subprocess.run(argv, cwd=into, check=True)
+            words = [*flags[known].split(), *debug.split(), *taken]
+            subprocess.run([made.compiler(), *words, "-c", "-o", f"{name[0]}.o", source], cwd=into, check=True)
             seen[name[0]].add((into / f"{name[0]}.o").read_bytes())
     assert [len(objects) for objects in seen.values()] == [1, 1]
 

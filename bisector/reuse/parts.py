@@ -60,10 +60,12 @@ def of(tree: Path, objects: Path) -> Parts | None:
     # six times faster than one for both.
     prefixes = (os.fsencode(tree), b"../" + os.fsencode(tree.name))
     named = [re.compile(re.escape(prefix) + rb"""/([^\s:;"'\\)$(]+)""") for prefix in prefixes]
-    if os.path.lexists(objects / _HEADERS) or _names_the_commit(objects):
+    if os.path.lexists(objects / _HEADERS):
         return None
     found, kconfigs, places = set[bytes](), set[bytes](), set[str]()
     try:
+        if _names_the_commit(objects):
+            return None
         for name, record in _records(objects, places):
             found.update(*(pattern.findall(record) for pattern in named))
             if name == _KCONFIGS and (listed := _LISTED.search(record)):
@@ -76,7 +78,7 @@ def of(tree: Path, objects: Path) -> Parts | None:
 
 
 def _names_the_commit(objects: Path) -> bool:
-    """Tell whether git's HEAD comes into the kernel's release, which is no file that could be read."""
+    """Tell whether git's HEAD comes into the kernel's release, and is no file that is read. Raises OSError."""
     name = f"{_OPTIONS}/auto.conf"
     if sandbox.odd(objects, name, RECORD):
         return True
