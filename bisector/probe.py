@@ -10,9 +10,10 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from bisector.facts import OK, UnreadableFacts, unsupported
 from bisector.frames import Frame, TwoStoriesError, frames, printed
 from bisector.model import Ending, Observation, Outcome, Reading, Transcript
-from bisector.scenarios import BY_NAME, OK, UnreadableFacts, unsupported
+from bisector.scenarios import BY_NAME
 
 # Lines kept of one scenario: the probe says ten at most, a kernel that took its nonce as many as fit.
 SHOWN = 100
@@ -23,7 +24,8 @@ _PANIC = re.compile(r"Kernel panic - not syncing: (.*)")
 _VOLATILE = re.compile(r"(?P<said>exitcode=0x[0-9a-f]+)|0x[0-9a-f]+|\b[0-9a-f]{8,}\b|\d+")
 # arm64's die() says "Internal error: Oops: 0000000096000004 [#1] SMP", and the place some lines further on.
 _OOPS = re.compile(r"Internal error: ([^\n\[]{1,120})\[#\d+\]")
-_OOPS_PLACE = re.compile(r"\bpc : ([\w.]+)\+0x")
+# "pc : do_breakpoint+0x44/0x1b0", of old kernels "PC is at ..."; ".isra.0" and its like are the compiler's.
+_OOPS_PLACE = re.compile(r"\b(?:pc : |PC is at )(\w+)[\w.]*\+0x")
 _BROKEN_OFF = {
     Ending.SILENT: Outcome("HUNG", "silent"),
     Ending.OVERDUE: Outcome("HUNG", "overdue"),
@@ -228,7 +230,7 @@ def _judged(runs: Sequence[_Run], running: _Run | None, transcript: Transcript, 
         lines = (run.lines or (run.opening,)) + (_sampled(transcript) if run is running else ())
         if oops is not None and run is oops.run:
             oopsed, outcome, lines = True, oops.outcome, (oops.line, *lines)
-        elif oopsed and outcome.word != "PANIC":
+        elif oopsed:
             outcome = Outcome("ENV_BAD", "the kernel oopsed before")
         readings[run.scenario] = Reading(run.scenario, outcome, lines)
     for name, reading in readings.items():

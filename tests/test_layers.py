@@ -18,6 +18,8 @@ ROOT = PACKAGE.parent
 MODULES = {".".join(path.relative_to(ROOT).with_suffix("").parts): path for path in sorted(PACKAGE.rglob("*.py"))}
 STAGES = {f"bisector.{name}" for name in ("checkout", "build", "boot", "probe", "verdict")}
 PURE = (
+    "bisector.facts",
+    "bisector.scenarios",
     "bisector.frames",
     "bisector.probe",
     "bisector.watch",
@@ -101,7 +103,8 @@ def test_what_is_pure_imports_values_only(name: str) -> None:
     own = name.rpartition(".")[0] if below(name, "bisector.evidence", "bisector.report") else name
     known = [own, "bisector.model", "bisector.endings", "bisector.scenarios"]
     known += ["bisector.known"] if name == "bisector.report.values" else []
-    known += ["bisector.frames"] if name == "bisector.probe" else []
+    known += ["bisector.frames", "bisector.facts"] if name == "bisector.probe" else []
+    known += ["bisector.facts"] if name == "bisector.scenarios" else []
     known += ["bisector.evidence.forecast"] if name == "bisector.report.plan" else []
     # The table of names is the verdict's, the ends' and the report's alike.
     judges = ("bisector.evidence.ends", "bisector.evidence.unsteady", "bisector.report.rules")

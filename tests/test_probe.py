@@ -178,6 +178,35 @@ def test_an_oops_before_a_boot_that_breaks_off_is_its_outcome_for_it_came_first(
     assert len(reading.lines) == 2
 
 
+@pytest.mark.parametrize(
+    "said",
+    [
+        "pc : do_breakpoint+0x40/0x100",
+        "[    1.5] PC is at do_breakpoint+0x40/0x100",
+        "pc : do_breakpoint.isra.0+0x40/0x100",
+        "pc : do_breakpoint.constprop.0.isra.3+0x40/0x100",
+        "pc : [<ffff000008081d40>] lr : [<ffff000008081d3c>] pstate: 60000145\nPC is at do_breakpoint+0x40/0x100",
+    ],
+)
+def test_the_place_of_an_oops_is_its_function_whatever_kernel_and_compiler_say_it(said: str) -> None:
+    boot = Boot()
+    boot.kernel("Internal error: Oops: 96000004 [#1] SMP")
+    boot.kernel(said)
+    assert outcome(boot.transcript(Ending.SILENT, heard=False), "boot") == "OOPS(Oops in do_breakpoint)"
+
+
+def test_a_panic_of_a_kernel_that_oopsed_before_is_no_measurement() -> None:
+    boot = sound_boot()
+    boot.say("start scenario=step-svc ms=300")
+    boot.kernel("Internal error: Oops: 96000004 [#1] SMP")
+    boot.say("done scenario=step-svc exit=ok ms=301")
+    boot.say("start scenario=step-regset ms=302")
+    boot.kernel("Kernel panic - not syncing: corrupted stack end")
+    seen = probe.read(boot.transcript(Ending.PANICKED))
+    assert str(seen.reading("step-svc").outcome) == "OOPS(Oops)"
+    assert str(seen.reading("step-regset").outcome) == "ENV_BAD(the kernel oopsed before)"
+
+
 def test_an_oops_that_a_panic_came_before_is_a_part_of_that() -> None:
     boot = Boot()
     boot.kernel("Kernel panic - not syncing: no root")

@@ -10,6 +10,8 @@ from bisector import probe
 from bisector.model import Ending, Transcript
 from tests.frames import LOOPING, NONCE, SIGNALLED, Boot, frame, sound_boot
 
+STEPS = "stops=site+4/5/2,site+8/5/2,site+12/5/2"
+
 
 def outcome(transcript: Transcript, scenario: str) -> str:
     return str(probe.read(transcript).reading(scenario).outcome)
@@ -29,7 +31,7 @@ def test_a_dead_canary_is_a_dead_kernel(how: str) -> None:
     boot = sound_boot()
     boot.scenario("step-svc", how="unkillable")
     boot.scenario("canary", how=how)
-    boot.scenario("step-regset", "stops=site+4/5/2")
+    boot.scenario("step-regset", STEPS)
     boot.end()
     seen = probe.read(boot.transcript(Ending.POWERED_OFF))
     assert str(seen.reading("exec-sigtrap").outcome) == "STUCK"
@@ -42,23 +44,23 @@ def test_a_canary_that_lives_through_an_unkillable_scenario_spoils_nothing() -> 
     boot = sound_boot()
     boot.scenario("step-svc", how="unkillable")
     boot.scenario("canary")
-    boot.scenario("step-regset", "stops=site+4/5/2")
+    boot.scenario("step-regset", STEPS)
     complete = boot.complete()
     assert outcome(complete, "canary") == "OK"
-    assert outcome(complete, "step-regset") == "OK(site+4/5/2)"
+    assert outcome(complete, "step-regset") == f"OK({STEPS.partition('=')[2]})"
 
 
 def test_what_was_measured_between_a_living_and_a_dead_canary_counts() -> None:
     boot = sound_boot()
     boot.scenario("step-svc", how="unkillable")
     boot.scenario("canary")
-    boot.scenario("step-regset", "stops=site+4/5/2")
+    boot.scenario("step-regset", STEPS)
     boot.scenario("stop-then-step", how="unkillable")
     boot.scenario("canary", how="unkillable")
     boot.end()
     transcript = boot.transcript(Ending.POWERED_OFF)
     assert outcome(transcript, "canary") == "KERNEL_DEAD"
-    assert outcome(transcript, "step-regset") == "OK(site+4/5/2)"
+    assert outcome(transcript, "step-regset") == f"OK({STEPS.partition('=')[2]})"
 
 
 # -- noise and forgery ---------------------------------------------------------------------------------

@@ -124,8 +124,8 @@ def rich_boot() -> str:
     boot.scenario("period2-exec-sigtrap", "open=0", "calls=10 period=2 count=19 entries=9")
     boot.kernel("[    1.5] a warning @bsct in between")
     boot.scenario("step-svc", "stops=site+4/5/0,site+4/5/2")
-    boot.scenario("step-regset", "stops=site+0/5/2")
-    boot.scenario("native-step", "armed=site+0/5/4", "disarmed=site+4/5/2")
+    boot.scenario("step-regset", "stops=site+4/5/2,site+4/5/2,site+4/5/2")
+    boot.scenario("native-step", "armed=site+0/5/4,site+0/5/4", "disarmed=site+0/5/4,site+4/5/2")
     boot.scenario("stop-then-cont", how="signal:11")
     boot.scenario("count-svc", "open=0", "calls=10 count=10 traps=3 code=0")
     return boot.complete().text
@@ -182,7 +182,7 @@ def test_a_line_of_which_one_bit_is_wrong_is_no_line_of_the_probe(place: int, bi
 
 KEYS = (
     "open calls count triggers limit hits_min hits_max stuck once signo code pc ss addr type value entries hits "
-    "first second stops handler mask armed disarmed traps again_refresh again_toggle exit"
+    "first second stops handler mask armed disarmed traps again_refresh again_toggle exit wrong_pc data flags"
 )
 WORD = st.text(st.characters(min_codepoint=0x21, max_codepoint=0x7E), max_size=12)
 # `period` is not among KEYS: see test_a_period_of_zero_is_not_a_reading.

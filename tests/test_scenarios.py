@@ -7,15 +7,18 @@ from pathlib import Path
 
 import pytest
 
+from bisector import facts as judging
 from bisector import scenarios
-from bisector.scenarios import BY_NAME, SCENARIOS, UnreadableFacts
+from bisector.facts import UnreadableFacts
+from bisector.scenarios import BY_NAME, SCENARIOS
 
 PROTOCOL = Path(scenarios.__file__).parent / "guest" / "PROTOCOL.md"
-LOOP = "triggers=100 limit=1000 hits_min=1000 hits_max=1000 stuck=100 once=0 wrong_pc=0"
-ONCE = "triggers=100 limit=1000 hits_min=1 hits_max=1 stuck=0 once=100 wrong_pc=0"
+LOOP = "triggers=100 limit=1000 hits_min=1000 hits_max=1000 stuck=100 once=0 entries=100000 wrong_pc=0"
+ONCE = "triggers=100 limit=1000 hits_min=1 hits_max=1 stuck=0 once=100 entries=100 wrong_pc=0"
 SIGTRAP = "signo=5 code=6 pc=site+0 ss=1 addr=1 type=5 data=1234 flags=0"
 ASYNC = "signo=10 code=6 pc=site+0 ss=1"
-REARMED = "calls=10 count=1 again_refresh=1 again_toggle=1"
+REARMED = "calls=10 limit=50 count=1 again_refresh=1 again_toggle=1"
+TRAPPED, STEPPED, GONE = "site+0/5/4", "site+4/5/2", "exit/0/0"
 
 
 def facts(text: str) -> dict[str, str]:
@@ -25,12 +28,12 @@ def facts(text: str) -> dict[str, str]:
 def judged(name: str, text: str) -> str:
     """Judge as the probe's reader does: first the set-up, then the measurement."""
     said = facts(text)
-    return str(scenarios.unsupported(said) or BY_NAME[name].judge(said))
+    return str(judging.unsupported(said) or BY_NAME[name].judge(said))
 
 
 def counted(triggers: int, least: int, most: int, stuck: int, once: int) -> str:
     hits = f"hits_min={least} hits_max={most}"
-    return f"open=0 triggers={triggers} limit=1000 {hits} stuck={stuck} once={once} wrong_pc=0 {ASYNC}"
+    return f"open=0 triggers={triggers} limit=1000 {hits} stuck={stuck} once={once} entries=9 wrong_pc=0 {ASYNC}"
 
 
 # -- hits per trigger ----------------------------------------------------------------------------------
@@ -50,13 +53,23 @@ def counted(triggers: int, least: int, most: int, stuck: int, once: int) -> str:
         (counted(100, 0, 1000, 50, 0), "FLAKY"),
         (counted(100, 0, 2, 0, 0), "FLAKY"),
         (counted(100, 2, 1000, 1, 0), "FLAKY"),
-        (f"open=0 {LOOP} {ASYNC.replace('site+0', 'site+4')}", "STUCK(pc=site+4)"),
+        (f"open=0 {LOOP.replace('pc=0', 'pc=100000')} {ASYNC.replace('site+0', 'site+4')}", "STUCK(pc=site+4)"),
+        (f"open=0 {LOOP.replace('pc=0', 'pc=1')} {ASYNC.replace('site+0', 'site+4')}", "STUCK(pc varies)"),
+        (f"open=0 {ONCE.replace('pc=0', 'pc=99')} {ASYNC}", "OK(pc varies)"),
         (f"open=0 {ONCE} {ASYNC} value=old", "OK"),
-        (f"open=0 {ONCE} {ASYNC.replace('site+0', 'site+4')} value=new", "OK(pc=site+4 store done)"),
+        (f"open=0 {ONCE} {ASYNC} value=new", "OK(store done)"),
+        (
+            f"open=0 {ONCE.replace('pc=0', 'pc=100')} {ASYNC.replace('site+0', 'site+4')} value=new",
+            "OK(pc=site+4 store done)",
+        ),
         (f"open=0 {LOOP} {SIGTRAP}", "STUCK"),
         (f"open=0 {LOOP} {SIGTRAP.replace('code=6', 'code=2')}", "SPURIOUS(signal 5 code 2)"),
         (f"open=0 {LOOP} {SIGTRAP.replace('signo=5', 'signo=10')}", "SPURIOUS(signal 10 code 6)"),
         (f"open=0 {ONCE} {SIGTRAP.replace('addr=1', 'addr=0')}", "SPURIOUS(si_addr)"),
+        (f"open=0 {ONCE} {SIGTRAP.replace('type=5', 'type=1')}", "SPURIOUS(si_perf_type)"),
+        (f"open=0 {ONCE} {SIGTRAP.replace('type=5', 'type=0')}", "OK"),
+        (f"open=0 {ONCE} {SIGTRAP.replace('data=1234', 'data=0')}", "SPURIOUS(si_perf_data)"),
+        (f"open=0 {ONCE} {SIGTRAP.replace('flags=0', 'flags=1')}", "SPURIOUS(si_perf_flags)"),
         (f"open=0 {ONCE} {ASYNC.replace('code=6', 'code=1')}", "OK"),
     ],
 )
@@ -75,10 +88,19 @@ OTHERS = [
     ("period2-exec-oasync", "open=0 calls=10 period=2 count=19 entries=9", "DUP(19/9)"),
     ("period2-exec-oasync", "open=0 calls=10 period=2 count=10 entries=4", "LOST(10/4)"),
     ("period2-exec-sigtrap", "open=0 calls=10 period=2 count=8 entries=4", "LOST(8/4)"),
+    ("period2-exec-sigtrap", "open=0 calls=10 period=2 count=10 entries=10", "DUP(10/10)"),
     ("refresh1-exec-oasync", f"open=0 {REARMED} entries=1 ss=1", "OK(ss=1 again=1/1)"),
     ("refresh1-exec-oasync", f"open=0 {REARMED} entries=1 ss=0", "OK(ss=0 again=1/1)"),
     ("refresh1-exec-sigtrap", f"open=0 {REARMED} entries=2 ss=1", "DUP(2)"),
     ("refresh1-exec-sigtrap", f"open=0 {REARMED} entries=0", "LOST(0)"),
+    ("refresh1-exec-sigtrap", f"open=0 {REARMED} entries=50 ss=1", "STUCK(50)"),
+    ("refresh1-exec-sigtrap", f"open=0 {REARMED[:-1]}50 entries=1 ss=1", "STUCK(ss=1 again=1/50)"),
+    ("refresh1-exec-sigtrap", f"open=0 {REARMED[:-1]}2 entries=1 ss=1", "DUP(ss=1 again=1/2)"),
+    (
+        "refresh1-exec-oasync",
+        f"open=0 {REARMED.replace('refresh=1', 'refresh=0')} entries=1 ss=0",
+        "LOST(ss=0 again=0/1)",
+    ),
     ("bp-in-handler-exec-sigtrap", "open=0 first=1 second=0", "HIT(second MISSED)"),
     ("bp-in-handler-watch-oasync", "open=0 first=0 second=0", "MISSED(second MISSED)"),
     ("step-into-handler", "stops=handler+4/5/2", "STOPS(handler+4/5/2)"),
@@ -88,17 +110,8 @@ OTHERS = [
         "stops=handler+0/5/2 mask=kept handler=reset",
         "RESET(handler reset, mask kept; handler+0/5/2)",
     ),
-    ("step-regset", "stops=site+0/5/2", "STALL(site+0/5/2)"),
-    ("step-regset", "stops=site+4/5/2", "OK(site+4/5/2)"),
-    ("stop-then-step", "open=0 stops=site+0/10/6,exit/0/0", "SWALLOWED(site+0/10/6,exit/0/0)"),
-    ("stop-then-step", "open=0 stops=site+0/10/6,site+4/5/2", "OK(site+0/10/6,site+4/5/2)"),
     ("stop-then-cont", "open=0 stops=site+0/10/6 triggers=5 hits=5", "OK"),
     ("stop-then-cont", "open=0 stops=site+0/10/6 triggers=5 hits=6", "DUP(6/5)"),
-    (
-        "native-step",
-        "open=0 armed=site+0/5/4,site+4/5/2 disarmed=site+0/5/4,site+4/5/2",
-        "OK(site+0/5/4,site+4/5/2; disarmed site+0/5/4,site+4/5/2)",
-    ),
     ("count-svc", "open=0 calls=10 count=10 traps=0", "OK"),
     ("count-svc", "open=0 calls=10 count=9 traps=0", "LOST(9/10)"),
     ("count-svc", "open=0 calls=10 count=10 traps=10 code=0", "SPURIOUS(code 0)"),
@@ -113,6 +126,63 @@ def test_facts_make_the_outcome(name: str, text: str, expected: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("stops", "word"),
+    [
+        ("site+4/5/2,site+8/5/2,site+12/5/2", "OK"),
+        ("site+4/5/2,site+4/5/2,site+4/5/2", "STALL"),
+        ("site+4/5/2,site+8/5/2,site+8/5/2", "STALL"),
+        ("site+4/5/2,site+8/5/2,exit/0/0", "SWALLOWED"),
+        ("exit/0/0", "SWALLOWED"),
+        ("site+4/5/2,site+12/5/2,site+16/5/2", "STOPS"),
+        ("site+4/5/2,site+8/5/1,site+12/5/2", "STOPS"),
+        ("site+4/5/2,site+8/5/2", "STOPS"),
+    ],
+)
+def test_steps_without_pstate_ss_are_ok_where_each_of_them_goes_one_instruction_on(stops: str, word: str) -> None:
+    assert judged("step-regset", f"stops={stops}") == f"{word}({stops})"
+
+
+@pytest.mark.parametrize(
+    ("stops", "word"),
+    [
+        ("site+0/10/1,site+4/5/2,elsewhere/5/2", "OK"),
+        ("site+0/10/6,site+4/5/2,elsewhere/5/2", "OK"),
+        ("site+0/10/1,exit/0/0", "SWALLOWED"),
+        ("site+0/10/1,site+4/5/2,exit/0/0", "SWALLOWED"),
+        ("site+0/10/1,site+0/10/1,site+4/5/2", "RETRAP"),
+        ("site+0/10/1,site+4/5/2,site+4/5/2", "STALL"),
+        ("site+0/10/1,site+4/11/1,elsewhere/5/2", "STOPS"),
+        ("exit/0/0,exit/0/0", "LOST"),
+        ("site+4/10/1,elsewhere/5/2", "LOST"),
+        ("exit/0/0", "LOST"),
+    ],
+)
+def test_steps_from_a_perf_breakpoint_are_ok_only_where_they_stop_as_they_should(stops: str, word: str) -> None:
+    assert judged("stop-then-step", f"open=0 stops={stops}") == f"{word}({stops})"
+
+
+@pytest.mark.parametrize(
+    ("armed", "disarmed", "word"),
+    [
+        (f"{TRAPPED},{STEPPED}", f"{TRAPPED},{STEPPED}", "OK"),
+        (f"{TRAPPED},{TRAPPED}", f"{TRAPPED},{STEPPED}", "RETRAP"),
+        (f"{GONE},{GONE}", f"{GONE},{GONE}", "LOST"),
+        (f"{TRAPPED},{TRAPPED}", f"{GONE},{GONE}", "LOST"),
+        (f"{TRAPPED},{TRAPPED}", f"{TRAPPED},{GONE}", "SWALLOWED"),
+        (f"{TRAPPED},{GONE}", f"{TRAPPED},{STEPPED}", "SWALLOWED"),
+        (f"{TRAPPED},{STEPPED}", f"{TRAPPED},{TRAPPED}", "RETRAP"),
+        (f"site+0/5/2,{STEPPED}", f"{TRAPPED},{STEPPED}", "LOST"),
+        (f"{TRAPPED},site+4/5/1", f"{TRAPPED},{STEPPED}", "STOPS"),
+    ],
+)
+def test_a_step_from_a_ptrace_breakpoint_is_ok_only_where_it_stops_as_it_should(
+    armed: str, disarmed: str, word: str
+) -> None:
+    said = judged("native-step", f"open=0 armed={armed} disarmed={disarmed}")
+    assert said == f"{word}({armed}; disarmed {disarmed})"
+
+
+@pytest.mark.parametrize(
     ("number", "expected"),
     [("7", "UNSUP(E2BIG)"), ("22", "UNSUP(EINVAL)"), ("38", "UNSUP(ENOSYS)"), ("9999", "UNSUP(9999)")],
 )
@@ -123,7 +193,7 @@ def test_a_refused_set_up_is_told_by_its_errno(number: str, expected: str) -> No
 @pytest.mark.parametrize("number", ["", "none", "0x16"])
 def test_an_errno_that_is_no_number_is_not_a_reading(number: str) -> None:
     with pytest.raises(UnreadableFacts):
-        scenarios.unsupported({"open": number})
+        judging.unsupported({"open": number})
 
 
 @pytest.mark.parametrize("name", ["step-regset", "stop-then-step", "step-into-handler", "step-svc"])
@@ -178,6 +248,6 @@ def test_a_judge_without_facts_says_so_and_does_not_guess(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["exec-oasync", "count-svc", "period2-exec-oasync", "bp-in-handler-exec-oasync"])
 def test_a_word_for_a_number_is_not_a_reading(name: str) -> None:
-    keys = "triggers hits_min hits_max stuck once calls count period entries first second traps"
+    keys = "triggers hits_min hits_max stuck once calls count period entries limit first second traps"
     with pytest.raises(UnreadableFacts, match="no number"):
         BY_NAME[name].judge(dict.fromkeys(keys.split(), "many"))

@@ -43,9 +43,9 @@ static unsigned int trigger(unsigned int how)
 
 static void say_tally(const struct tally *tally)
 {
-	fact("triggers=%u limit=%d hits_min=%u hits_max=%u stuck=%u once=%u wrong_pc=%u",
+	fact("triggers=%u limit=%d hits_min=%u hits_max=%u stuck=%u once=%u entries=%u wrong_pc=%u",
 	     tally->triggers, HITS_LIMIT, tally->min, tally->max, tally->stuck, tally->once,
-	     hits.wrong_pc);
+	     hits.all, hits.wrong_pc);
 }
 
 static void say_first(unsigned int how)

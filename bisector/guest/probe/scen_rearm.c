@@ -45,7 +45,7 @@ void scen_refresh1(unsigned int how)
 		return;
 	ioctl(hits.fd, PERF_EVENT_IOC_REFRESH, 1);
 	call(CALLS);
-	fact("calls=%d entries=%u count=%llu", CALLS, hits.now,
+	fact("calls=%d limit=%d entries=%u count=%llu", CALLS, HITS_LIMIT, hits.now,
 	     (unsigned long long)perf_count(hits.fd));
 	if (hits.all)
 		fact("ss=%u", hits_ss());
