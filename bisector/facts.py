@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import itertools
+import re
 from collections.abc import Mapping, Sequence
 
 from bisector.model import Outcome
@@ -24,8 +25,10 @@ SIGINFO: Mapping[str, frozenset[str]] = {
     "data": frozenset({"1234"}),
     "flags": frozenset({"0"}),
 }
+# Handler entries for one trigger at which a probe stops that did not say its limit: a console of those is read again.
+LIMIT = 50
 # A stop's PLACE/SIGNO/CODE: at a ptrace breakpoint (TRAP_HWBKPT), at SIGUSR1, after a step (TRAP_TRACE).
-BREAKPOINT, USR1, STEP = "site+0/5/4", "site+0/10/", "/5/2"
+BREAKPOINT, USR1, STEP, EXIT = "site+0/5/4", "site+0/10/", "/5/2", "exit/0/0"
 
 
 class UnreadableFacts(ValueError):
@@ -48,7 +51,11 @@ def _text(facts: Facts, key: str) -> str:
 def unsupported(facts: Facts) -> Outcome | None:
     """Return UNSUP(errno's name) if the scenario's set-up was refused, None if it was not."""
     number = _number(facts, "open") if "open" in facts else 0
-    return Outcome("UNSUP", errno.errorcode.get(number, str(number))) if number else None
+    return Outcome("UNSUP", _errno(number)) if number else None
+
+
+def _errno(number: int) -> str:
+    return errno.errorcode.get(number, str(number))
 
 
 def counted(facts: Facts) -> Outcome:
@@ -60,8 +67,13 @@ def counted(facts: Facts) -> Outcome:
 
 
 def hits_per_trigger(facts: Facts) -> Outcome:
-    """Hits per trigger: one is OK, the limit every time is STUCK, a mix is FLAKY."""
+    """Hits per trigger: one is OK, the limit every time is STUCK, a mix is FLAKY.
+
+    A number that can differ from boot to boot, and says no more, is not told.
+    """
     triggers = _number(facts, "triggers")
+    if "reopen" in facts and (error := _number(facts, "reopen")):
+        return Outcome("LOST", f"opened again: {_errno(error)}")
     least, most = _number(facts, "hits_min"), _number(facts, "hits_max")
     stuck, once = _number(facts, "stuck"), _number(facts, "once")
     if most == 0:
@@ -70,24 +82,37 @@ def hits_per_trigger(facts: Facts) -> Outcome:
     if wrong is not None:
         return wrong
     # Where arm64 stands in the handler: on the instruction, its store not done. Said only if not so.
-    detail = " ".join([*_misplaced(facts), *(["store done"] if facts.get("value") == "new" else [])])
+    place, value = _place(facts), facts.get("value")
+    oddities = [] if place == "site+0" else ["pc varies" if place == "varies" else f"pc={place}"]
+    detail = " ".join([*oddities, *(["store done"] if value == "new" else [])])
     if once == triggers:
-        return Outcome("OK", detail)
+        return _sound(place, value, detail, undone=_number(facts, "undone") if "undone" in facts else 0)
     if stuck == triggers:
         return Outcome("STUCK", detail)
     if least == 0 and most == 1:
-        return Outcome("LOST", f"{once}/{triggers}")
+        return Outcome("LOST", f"some of {triggers}")
     if least > 1 and stuck == 0:
-        return Outcome("DUP", f"{least}-{most}" if least != most else str(least))
+        return Outcome("DUP", str(least) if least == most else "more and less")
     return Outcome("FLAKY")
 
 
-def _misplaced(facts: Facts) -> list[str]:
-    """Say where the handler interrupted, if that was not always the instruction with the breakpoint."""
-    wrong, entries = _number(facts, "wrong_pc"), _number(facts, "entries")
+def _sound(place: str, value: str | None, detail: str, undone: int) -> Outcome:
+    """Judge one hit for each trigger: before the instruction, as on arm64, or after it, and that was carried out."""
+    if undone:
+        return Outcome("LOST", " ".join(["store not done", *([detail] if detail else [])]))
+    if place == "varies":
+        return Outcome("FLAKY", detail)
+    before, after = place == "site+0" and value != "new", place == "site+4" and value != "old"
+    return Outcome("OK" if before or after else "SPURIOUS", detail)
+
+
+def _place(facts: Facts) -> str:
+    """Return where the handler interrupted; "varies" if that was not always on, or never on, the instruction."""
+    wrong = _number(facts, "wrong_pc")
     if not wrong:
-        return []
-    return [f"pc={_text(facts, 'pc')}" if wrong == entries else "pc varies"]
+        return "site+0"
+    entries = _number(facts, "entries") if "entries" in facts else wrong
+    return _text(facts, "pc") if wrong == entries else "varies"
 
 
 def _wrong_signal(facts: Facts) -> Outcome | None:
@@ -116,12 +141,13 @@ def armed_again(facts: Facts) -> Outcome:
 
     Disabled and enabled it has no such limit: it hits as any other event.
     """
-    entries, limit = _number(facts, "entries"), _number(facts, "limit")
+    entries, limit = _number(facts, "entries"), _number(facts, "limit") if "limit" in facts else LIMIT
     if entries != 1:
         return Outcome(_entered(entries, limit), str(entries))
     again = [_number(facts, key) for key in ("again_refresh", "again_toggle")]
     word = next((said for said in (_entered(number, limit) for number in again) if said != "OK"), "OK")
-    return Outcome(word, f"ss={_text(facts, 'ss')} again={again[0]}/{again[1]}")
+    said = [str(number) if number in (0, 1, limit) else "some" for number in again]
+    return Outcome(word, f"ss={_text(facts, 'ss')} again={said[0]}/{said[1]}")
 
 
 def _entered(entries: int, limit: int) -> str:
@@ -133,8 +159,15 @@ def _entered(entries: int, limit: int) -> str:
 
 def in_the_handler(facts: Facts) -> Outcome:
     """Is a breakpoint on the handler's first instruction seen, and one on its second?"""
-    first, second = ("HIT" if _number(facts, key) else "MISSED" for key in ("first", "second"))
+    if "entries" in facts and _number(facts, "entries") != 1:
+        return Outcome("DUP" if _number(facts, "entries") else "LOST", "the handler itself")
+    first, second = (_once(_number(facts, key)) for key in ("first", "second"))
     return Outcome(first, f"second {second}")
+
+
+def _once(count: int) -> str:
+    """Name what was counted of a breakpoint that can be hit once."""
+    return {0: "MISSED", 1: "HIT"}.get(count, "DUP")
 
 
 def stopped(facts: Facts) -> Outcome:
@@ -169,18 +202,34 @@ def stepped_by_regset(facts: Facts) -> Outcome:
 def stepped_from_perf(facts: Facts) -> Outcome:
     """Two steps: over the instruction, and over the return that follows it."""
     stops = _text(facts, "stops")
-    return Outcome(_steps_from(stops, USR1, "site+4", "elsewhere"), stops)
+    return Outcome(_steps_from(stops, USR1, "site+4", "elsewhere"), _without_code(stops))
+
+
+def _without_code(stops: str) -> str:
+    """Leave out the si_code of SIGUSR1: O_ASYNC's is not judged."""
+    return re.sub(r"(/10)/-?\d+", r"\1", stops)
 
 
 def continued_from_perf(facts: Facts) -> Outcome:
-    """Each trigger stops the tracee once."""
-    hits, triggers = _number(facts, "hits"), _number(facts, "triggers")
-    return OK if hits == triggers else Outcome("LOST" if hits < triggers else "DUP", f"{hits}/{triggers}")
+    """Each trigger stops the tracee once, at the breakpoint, and then it comes to its end."""
+    stops, triggers = _text(facts, "stops").split(","), _number(facts, "triggers")
+    hits = _number(facts, "hits")
+    expected = all(stop.startswith(USR1) or stop == EXIT for stop in stops)
+    if expected and hits == triggers and stops[-1] == EXIT:
+        return OK
+    if not expected:
+        ended, number = stops[-1].startswith("exit/"), stops[-1].split("/")[1]
+        if ended and number != "0":
+            return Outcome("KILLED", number)
+        return Outcome("SPURIOUS", _without_code(next(stop for stop in stops if not stop.startswith(USR1))))
+    return Outcome("LOST" if hits < triggers else "DUP", f"{hits}/{triggers}")
 
 
 def kept_blocked(facts: Facts) -> Outcome:
     """A step's stop leaves SIGTRAP's handler and mask alone."""
     handler, mask, stops = (_text(facts, key) for key in ("handler", "mask", "stops"))
+    if stops.startswith("exit/"):
+        return Outcome("SWALLOWED", stops)
     word = "KEPT" if (handler, mask) == ("kept", "kept") else "RESET"
     return Outcome(word, stops if word == "KEPT" else f"handler {handler}, mask {mask}; {stops}")
 

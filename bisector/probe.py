@@ -230,7 +230,8 @@ def _judged(runs: Sequence[_Run], running: _Run | None, transcript: Transcript, 
         lines = (run.lines or (run.opening,)) + (_sampled(transcript) if run is running else ())
         if oops is not None and run is oops.run:
             oopsed, outcome, lines = True, oops.outcome, (oops.line, *lines)
-        elif oopsed:
+        elif oopsed and not (run is running and run.scenario == "canary"):
+            # Beside the canary it is the boot that breaks off, and that must be told.
             outcome = Outcome("ENV_BAD", "the kernel oopsed before")
         readings[run.scenario] = Reading(run.scenario, outcome, lines)
     for name, reading in readings.items():

@@ -207,6 +207,19 @@ def test_a_panic_of_a_kernel_that_oopsed_before_is_no_measurement() -> None:
     assert str(seen.reading("step-regset").outcome) == "ENV_BAD(the kernel oopsed before)"
 
 
+@pytest.mark.parametrize(
+    ("ending", "expected"), [(Ending.PANICKED, "PANIC(too late)"), (Ending.SILENT, "HUNG(silent)")]
+)
+def test_a_boot_that_breaks_off_beside_the_canary_after_an_oops_is_not_sound(ending: Ending, expected: str) -> None:
+    boot = sound_boot()
+    boot.say("start scenario=step-svc ms=300")
+    boot.kernel("Internal error: Oops: 96000004 [#1] SMP")
+    boot.say("done scenario=step-svc exit=unkillable ms=301")
+    boot.say("start scenario=canary ms=302")
+    boot.kernel("Kernel panic - not syncing: too late" if ending is Ending.PANICKED else "a line")
+    assert boot_of(probe.read(boot.transcript(ending))) == expected
+
+
 def test_an_oops_that_a_panic_came_before_is_a_part_of_that() -> None:
     boot = Boot()
     boot.kernel("Kernel panic - not syncing: no root")

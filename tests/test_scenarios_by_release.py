@@ -26,7 +26,7 @@ RESET = (
     "stops=handler+0/5/2 mask=reset handler=reset",
     "RESET(handler reset, mask reset; handler+0/5/2)",
 )
-SWALLOWED = ("open=0 stops=site+0/10/6,exit/0/0", "SWALLOWED(site+0/10/6,exit/0/0)")
+SWALLOWED = ("open=0 stops=site+0/10/6,exit/0/0", "SWALLOWED(site+0/10,exit/0/0)")
 LOST = ("open=0 stops=site+0/10/6,exit/0/0 triggers=5 hits=1", "LOST(1/5)")
 
 

@@ -60,7 +60,8 @@ static void on_hit(int signo, siginfo_t *info, void *argument)
 		ioctl(hits.fd, PERF_EVENT_IOC_DISABLE, 0);
 	if (hits.now >= 2 * HITS_LIMIT)
 		_exit(EXIT_RUNAWAY);
-	if (hits.how & HOW_SKIP)
+	/* A kernel that interrupts after the instruction has skipped it already. */
+	if (hits.how & HOW_SKIP && context->uc_mcontext.pc == hits.site)
 		context->uc_mcontext.pc += 4;
 	errno = saved;
 	if (hits.how & HOW_LEAVE)

@@ -54,6 +54,6 @@ void scen_bp_in_handler(unsigned int how)
 	hits_fire(how);
 	ioctl(first, PERF_EVENT_IOC_DISABLE, 0);
 	ioctl(second, PERF_EVENT_IOC_DISABLE, 0);
-	fact("first=%llu second=%llu", (unsigned long long)perf_count(first),
-	     (unsigned long long)perf_count(second));
+	fact("entries=%d first=%llu second=%llu", (int)entries,
+	     (unsigned long long)perf_count(first), (unsigned long long)perf_count(second));
 }

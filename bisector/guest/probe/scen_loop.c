@@ -18,6 +18,7 @@
 
 struct tally {
 	unsigned int triggers, min, max, stuck, once;
+	unsigned int undone;	/* triggers after which the store had not been done once */
 };
 
 static void count_in(struct tally *tally, unsigned int entries)
@@ -32,13 +33,15 @@ static void count_in(struct tally *tally, unsigned int entries)
 }
 
 /* Enabled afresh for each trigger, as the handler disables the event at the limit. */
-static unsigned int trigger(unsigned int how)
+static void trigger(struct tally *tally, unsigned int how)
 {
 	hits.now = 0;
 	ioctl(hits.fd, PERF_EVENT_IOC_ENABLE, 0);
-	if (!sigsetjmp(*(sigjmp_buf *)&hits.out, 1))
+	if (!sigsetjmp(*(sigjmp_buf *)&hits.out, 1)) {
 		hits_fire(how);
-	return hits.now;
+		tally->undone += how & HOW_WATCH && watched != hits.before + 1;
+	}
+	count_in(tally, hits.now);
 }
 
 static void say_tally(const struct tally *tally)
@@ -48,7 +51,7 @@ static void say_tally(const struct tally *tally)
 	     hits.all, hits.wrong_pc);
 }
 
-static void say_first(unsigned int how)
+static void say_first(const struct tally *tally, unsigned int how)
 {
 	struct first_hit first = hits.first;
 	uint64_t armed = how & HOW_WATCH ? (uintptr_t)&watched : hits.site;
@@ -60,7 +63,7 @@ static void say_first(unsigned int how)
 		fact("addr=%d type=%u data=%" PRIx64 " flags=%u", first.address == armed,
 		     first.type, first.data, first.flags);
 	if (how & HOW_WATCH)
-		fact("value=%s", first.stored ? "new" : "old");
+		fact("value=%s undone=%u", first.stored ? "new" : "old", tally->undone);
 }
 
 void scen_loop(unsigned int how)
@@ -73,13 +76,16 @@ void scen_loop(unsigned int how)
 		if (error)
 			break;
 		for (int j = 0; j < TRIGGERS; j++)
-			count_in(&tally, trigger(how));
+			trigger(&tally, how);
 		close(hits.fd);
 	}
-	fact("open=%d", error);
-	if (error)
+	/* Refused once it was granted: that is no kernel without the feature. */
+	fact("open=%d", tally.triggers ? 0 : error);
+	if (!tally.triggers)
 		return;
+	if (error)
+		fact("reopen=%d", error);
 	say_tally(&tally);
 	if (hits.all)
-		say_first(how);
+		say_first(&tally, how);
 }

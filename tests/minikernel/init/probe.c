@@ -132,7 +132,7 @@ static void say_hits(const char *name, enum outcome outcome)
 	if (sigtrap)
 		say("fact scenario=%s addr=1 type=5 data=1234 flags=0", name);
 	if (contains(name, "watch"))
-		say("fact scenario=%s value=old", name);
+		say("fact scenario=%s value=old undone=0", name);
 }
 
 static void say_facts(const char *name, const char *facts)
