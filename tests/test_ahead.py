@@ -13,7 +13,7 @@ from bisector import ahead
 from bisector.ahead import Order
 from bisector.events import encode
 from tests import leftovers, samples
-from tests.conftest import ONCE, Bisector, Ran
+from tests.conftest import LONG, ONCE, Bisector, Ran
 from tests.minitree import MiniTree
 from tests.test_session import stopped, until
 
@@ -65,7 +65,7 @@ def test_a_broken_forerunner_costs_time_and_nothing_else(tree: MiniTree, bisecto
     assert (ran.code, ran.culprit) == (0, ids[5]), ran.err
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+@pytest.mark.parametrize("number", [pytest.param(signal.SIGTERM, marks=LONG), signal.SIGKILL])
 def test_forerunners_end_with_the_session(
     tree: MiniTree, bisector: Bisector, tmp_path: Path, number: signal.Signals
 ) -> None:

@@ -499,7 +499,7 @@ def test_a_worktree_without_its_git_is_not_taken_for_the_repository_around_it(fa
     assert around.git("rev-parse", "HEAD").strip() == around.base
 
 
-@pytest.mark.parametrize("what", ["objects", "tree"])
+@pytest.mark.parametrize("what", ["objects", pytest.param("tree", marks=LONG)])
 def test_a_directory_that_vanishes_while_make_runs_breaks_no_build(what: str, fault: Fault) -> None:
     directory = f"{fault.bisector.state}/workspaces/*/0/{what}"
     if what == "tree":

@@ -272,11 +272,14 @@ def goes_on(ran: Ran, bisector: Bisector) -> None:
     assert last == f"  bisector resume --state {bisector.state} {session.name} goes on where it stopped"
 
 
+USUAL = ((signal.SIGINT, True), (signal.SIGTERM, False))
+
+
 @pytest.mark.parametrize(
     ("number", "twice"),
     [
-        # Ctrl-C twice, and the others once.
-        pytest.param(number, twice, marks=() if twice == (number is signal.SIGINT) else LONG)
+        # Ctrl-C twice, and SIGTERM once.
+        pytest.param(number, twice, marks=() if (number, twice) in USUAL else LONG)
         for number in STOPS
         for twice in (False, True)
     ],

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import Bisector, Ran
+from tests.conftest import LONG, Bisector, Ran
 from tests.minitree import MiniTree
 from tests.test_session import until
 
@@ -39,7 +39,7 @@ def test_every_job_is_run_and_what_fails_of_one_does_not_stop_the_next(
     assert "exit code" in people.out
 
 
-@pytest.mark.parametrize("every", ["false", "true"])
+@pytest.mark.parametrize("every", ["false", pytest.param("true", marks=LONG)])
 def test_a_queue_that_was_stopped_takes_the_answers_that_there_are(
     tree: MiniTree, bisector: Bisector, tmp_path: Path, every: str
 ) -> None:

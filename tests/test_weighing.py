@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import ONCE, Bisector, Json, Ran
+from tests.conftest import LONG, ONCE, Bisector, Json, Ran
 from tests.minitree import Edits, MiniTree
 
 # Hundreds of boots, on a machine that does other things as well.
@@ -44,7 +44,13 @@ def found(bisector: Bisector, tree: MiniTree, first: str, ids: list[str], right:
     raise AssertionError(f"four sessions refused: {ran.err}")
 
 
-@pytest.mark.parametrize("word", ["STUCK", "OK"], ids=["new ones read old", "old ones read new"])
+@pytest.mark.parametrize(
+    "word",
+    [
+        pytest.param("STUCK", id="new ones read old"),
+        pytest.param("OK", id="old ones read new", marks=LONG),
+    ],
+)
 def test_a_commit_is_found_though_a_boot_does_not_tell(word: str, tree: MiniTree, bisector: Bisector) -> None:
     first, ids = flaky(tree, 40, word, 5, 2)
     ran = found(bisector, tree, first, ids, ids[2])
