@@ -214,14 +214,14 @@ def continued_from_perf(facts: Facts) -> Outcome:
     """Each trigger stops the tracee once, at the breakpoint, and then it comes to its end."""
     stops, triggers = _text(facts, "stops").split(","), _number(facts, "triggers")
     hits = _number(facts, "hits")
-    expected = all(stop.startswith(USR1) or stop == EXIT for stop in stops)
-    if expected and hits == triggers and stops[-1] == EXIT:
+    ended = stops[-1].startswith("exit/")
+    if ended and (killed_by := stops[-1].split("/")[1]) != "0":
+        return Outcome("KILLED", killed_by)
+    odd = next((stop for stop in stops if not stop.startswith(USR1) and stop != EXIT), None)
+    if odd is not None:
+        return Outcome("SPURIOUS", _without_code(odd))
+    if hits == triggers and ended:
         return OK
-    if not expected:
-        ended, number = stops[-1].startswith("exit/"), stops[-1].split("/")[1]
-        if ended and number != "0":
-            return Outcome("KILLED", number)
-        return Outcome("SPURIOUS", _without_code(next(stop for stop in stops if not stop.startswith(USR1))))
     return Outcome("LOST" if hits < triggers else "DUP", f"{hits}/{triggers}")
 
 
