@@ -1,4 +1,4 @@
-"""What do a scenario's facts say? Facts -> Outcome. (pure)
+"""What do a scenario's facts say of hits and counts? Facts -> Outcome. (pure)
 
 Facts are the `key=value` words of guest/PROTOCOL.md. OK is said of what is exactly as it should be, and of
 nothing else: what does not fit has another word, so that no break is taken for a mend.
@@ -7,9 +7,7 @@ nothing else: what does not fit has another word, so that no break is taken for 
 from __future__ import annotations
 
 import errno
-import itertools
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from bisector.model import Outcome
 
@@ -27,22 +25,28 @@ SIGINFO: Mapping[str, frozenset[str]] = {
 }
 # Handler entries for one trigger at which a probe stops that did not say its limit: a console of those is read again.
 LIMIT = 50
-# A stop's PLACE/SIGNO/CODE: at a ptrace breakpoint (TRAP_HWBKPT), at SIGUSR1, after a step (TRAP_TRACE).
-BREAKPOINT, USR1, STEP, EXIT = "site+0/5/4", "site+0/10/", "/5/2", "exit/0/0"
+VARIES = "pc varies"
 
 
 class UnreadableFacts(ValueError):
     """A scenario said it was done, but not what it measured: the probe's fault, not the kernel's."""
 
 
-def _number(facts: Facts, key: str) -> int:
+def number(facts: Facts, key: str) -> int:
+    """Return a number that was said. Raises UnreadableFacts."""
     try:
         return int(facts[key])
     except (KeyError, ValueError) as error:
         raise UnreadableFacts(f"no number {key!r}") from error
 
 
-def _text(facts: Facts, key: str) -> str:
+def _count(facts: Facts, key: str) -> int:
+    """Return a number that is not always said, 0 if it is not: an older probe's console may be read again."""
+    return number(facts, key) if key in facts else 0
+
+
+def text(facts: Facts, key: str) -> str:
+    """Return a word that was said. Raises UnreadableFacts."""
     if not facts.get(key):
         raise UnreadableFacts(f"no {key!r}")
     return facts[key]
@@ -50,8 +54,8 @@ def _text(facts: Facts, key: str) -> str:
 
 def unsupported(facts: Facts) -> Outcome | None:
     """Return UNSUP(errno's name) if the scenario's set-up was refused, None if it was not."""
-    number = _number(facts, "open") if "open" in facts else 0
-    return Outcome("UNSUP", _errno(number)) if number else None
+    refused = _count(facts, "open")
+    return Outcome("UNSUP", _errno(refused)) if refused else None
 
 
 def _errno(number: int) -> str:
@@ -60,7 +64,7 @@ def _errno(number: int) -> str:
 
 def counted(facts: Facts) -> Outcome:
     """A counting event counts each call once."""
-    calls, count = _number(facts, "calls"), _number(facts, "count")
+    calls, count = number(facts, "calls"), number(facts, "count")
     if count == calls:
         return OK
     return Outcome("LOST" if count < calls else "DUP", f"{count}/{calls}")
@@ -71,22 +75,18 @@ def hits_per_trigger(facts: Facts) -> Outcome:
 
     A number that can differ from boot to boot, and says no more, is not told.
     """
-    triggers = _number(facts, "triggers")
-    if "reopen" in facts and (error := _number(facts, "reopen")):
-        return Outcome("LOST", f"opened again: {_errno(error)}")
-    least, most = _number(facts, "hits_min"), _number(facts, "hits_max")
-    stuck, once = _number(facts, "stuck"), _number(facts, "once")
+    triggers = number(facts, "triggers")
+    least, most = number(facts, "hits_min"), number(facts, "hits_max")
+    stuck, once = number(facts, "stuck"), number(facts, "once")
     if most == 0:
         return Outcome("LOST", f"0/{triggers}")
     wrong = _wrong_signal(facts)
     if wrong is not None:
         return wrong
     # Where arm64 stands in the handler: on the instruction, its store not done. Said only if not so.
-    place, value = _place(facts), facts.get("value")
-    oddities = [] if place == "site+0" else ["pc varies" if place == "varies" else f"pc={place}"]
-    detail = " ".join([*oddities, *(["store done"] if value == "new" else [])])
+    detail = _oddities(facts)
     if once == triggers:
-        return _sound(place, value, detail, undone=_number(facts, "undone") if "undone" in facts else 0)
+        return _sound(facts, detail)
     if stuck == triggers:
         return Outcome("STUCK", detail)
     if least == 0 and most == 1:
@@ -96,40 +96,43 @@ def hits_per_trigger(facts: Facts) -> Outcome:
     return Outcome("FLAKY")
 
 
-def _sound(place: str, value: str | None, detail: str, undone: int) -> Outcome:
+def _sound(facts: Facts, detail: str) -> Outcome:
     """Judge one hit for each trigger: before the instruction, as on arm64, or after it, and that was carried out."""
-    if undone:
-        return Outcome("LOST", " ".join(["store not done", *([detail] if detail else [])]))
-    if place == "varies":
+    if _count(facts, "undone"):
+        return Outcome("LOST", "store not done")
+    if error := _count(facts, "reopen"):
+        return Outcome("LOST", f"opened again: {_errno(error)}")
+    if detail == VARIES:
         return Outcome("FLAKY", detail)
+    place, value = text(facts, "pc"), facts.get("value")
     before, after = place == "site+0" and value != "new", place == "site+4" and value != "old"
     return Outcome("OK" if before or after else "SPURIOUS", detail)
 
 
-def _place(facts: Facts) -> str:
-    """Return where the handler interrupted; "varies" if that was not always on, or never on, the instruction."""
-    wrong = _number(facts, "wrong_pc")
-    if not wrong:
-        return "site+0"
-    entries = _number(facts, "entries") if "entries" in facts else wrong
-    return _text(facts, "pc") if wrong == entries else "varies"
+def _oddities(facts: Facts) -> str:
+    """Say where the handler interrupted, and whether the store was done, if that is not as arm64 has it."""
+    place = text(facts, "pc")
+    if _count(facts, "moved") or (place == "site+0" and number(facts, "wrong_pc")):
+        return VARIES
+    words = [f"pc={place}"] if place != "site+0" else []
+    return " ".join([*words, "store done"] if facts.get("value") == "new" else words)
 
 
 def _wrong_signal(facts: Facts) -> Outcome | None:
     """A sigtrap event's signal must say so; O_ASYNC's si_code is not judged (POLL_HUP is 6 as well)."""
     if "type" not in facts:
         return None
-    signo, code = _text(facts, "signo"), _text(facts, "code")
+    signo, code = text(facts, "signo"), text(facts, "code")
     if (signo, code) != (SIGTRAP, TRAP_PERF):
         return Outcome("SPURIOUS", f"signal {signo} code {code}")
-    wrong = next((key for key, right in SIGINFO.items() if _text(facts, key) not in right), None)
+    wrong = next((key for key, right in SIGINFO.items() if text(facts, key) not in right), None)
     return None if wrong is None else Outcome("SPURIOUS", "si_addr" if wrong == "addr" else f"si_perf_{wrong}")
 
 
 def counted_by_period(facts: Facts) -> Outcome:
     """With period 2 each second hit signals; a hit that is taken again counts again, so this cannot hang."""
-    calls, count, entries = (_number(facts, key) for key in ("calls", "count", "entries"))
-    period = _number(facts, "period")
+    calls, count, entries = (number(facts, key) for key in ("calls", "count", "entries"))
+    period = number(facts, "period")
     if period < 1:
         raise UnreadableFacts(f"a period of {period}")
     surplus = count - calls or entries - calls // period
@@ -141,13 +144,19 @@ def armed_again(facts: Facts) -> Outcome:
 
     Disabled and enabled it has no such limit: it hits as any other event.
     """
-    entries, limit = _number(facts, "entries"), _number(facts, "limit") if "limit" in facts else LIMIT
-    if entries != 1:
-        return Outcome(_entered(entries, limit), str(entries))
-    again = [_number(facts, key) for key in ("again_refresh", "again_toggle")]
-    word = next((said for said in (_entered(number, limit) for number in again) if said != "OK"), "OK")
-    said = [str(number) if number in (0, 1, limit) else "some" for number in again]
-    return Outcome(word, f"ss={_text(facts, 'ss')} again={said[0]}/{said[1]}")
+    limit = _count(facts, "limit") or LIMIT
+    for key in ("entries", "count"):
+        if (said := number(facts, key)) != 1:
+            return Outcome(_entered(said, limit), f"{key} {_told(said, limit)}")
+    again = [number(facts, key) for key in ("again_refresh", "again_toggle")]
+    words = [_entered(one, limit) for one in again]
+    told = "/".join(_told(one, limit) for one in again)
+    return Outcome(next((word for word in words if word != "OK"), "OK"), f"ss={text(facts, 'ss')} again={told}")
+
+
+def _told(entries: int, limit: int) -> str:
+    """Return the number, if it is one that does not differ from boot to boot."""
+    return str(entries) if entries in (0, 1, limit) else "some"
 
 
 def _entered(entries: int, limit: int) -> str:
@@ -159,9 +168,9 @@ def _entered(entries: int, limit: int) -> str:
 
 def in_the_handler(facts: Facts) -> Outcome:
     """Is a breakpoint on the handler's first instruction seen, and one on its second?"""
-    if "entries" in facts and _number(facts, "entries") != 1:
-        return Outcome("DUP" if _number(facts, "entries") else "LOST", "the handler itself")
-    first, second = (_once(_number(facts, key)) for key in ("first", "second"))
+    if "entries" in facts and (entries := number(facts, "entries")) != 1:
+        return Outcome("DUP" if entries > 1 else "LOST", "the handler itself")
+    first, second = (_once(number(facts, key)) for key in ("first", "second"))
     return Outcome(first, f"second {second}")
 
 
@@ -170,77 +179,6 @@ def _once(count: int) -> str:
     return {0: "MISSED", 1: "HIT"}.get(count, "DUP")
 
 
-def stopped(facts: Facts) -> Outcome:
-    """Where the tracee was seen stopped: no more is judged."""
-    return Outcome("STOPS", _text(facts, "stops"))
-
-
-def _steps(stops: Sequence[str], *due: str) -> str:
-    """Name what steps did by where each of them stopped: OK where that is `due`, to the letter."""
-    places = [stop.partition("/")[0] for stop in stops]
-    if "exit" in places:
-        return "SWALLOWED"
-    if any(one == next_one for one, next_one in itertools.pairwise(places)):
-        return "STALL"
-    return "OK" if stops == [place + STEP for place in due] else "STOPS"
-
-
-def _steps_from(stops: str, hit: str, *due: str) -> str:
-    """Name what steps from a breakpoint's stop did; the first stop must be that, and begin with `hit`."""
-    first, *rest = stops.split(",")
-    if not first.startswith(hit):
-        return "LOST"
-    return "RETRAP" if any(stop.startswith("site+0/") for stop in rest) else _steps(rest, *due)
-
-
-def stepped_by_regset(facts: Facts) -> Outcome:
-    """One plain step, and two after PSTATE.SS was cleared: where that counts, they stay where they are."""
-    stops = _text(facts, "stops")
-    return Outcome(_steps(stops.split(","), "site+4", "site+8", "site+12"), stops)
-
-
-def stepped_from_perf(facts: Facts) -> Outcome:
-    """Two steps: over the instruction, and over the return that follows it."""
-    stops = _text(facts, "stops")
-    return Outcome(_steps_from(stops, USR1, "site+4", "elsewhere"), _without_code(stops))
-
-
-def _without_code(stops: str) -> str:
-    """Leave out the si_code of SIGUSR1: O_ASYNC's is not judged."""
-    return re.sub(r"(/10)/-?\d+", r"\1", stops)
-
-
-def continued_from_perf(facts: Facts) -> Outcome:
-    """Each trigger stops the tracee once, at the breakpoint, and then it comes to its end."""
-    stops, triggers = _text(facts, "stops").split(","), _number(facts, "triggers")
-    hits = _number(facts, "hits")
-    ended = stops[-1].startswith("exit/")
-    if ended and (killed_by := stops[-1].split("/")[1]) != "0":
-        return Outcome("KILLED", killed_by)
-    odd = next((stop for stop in stops if not stop.startswith(USR1) and stop != EXIT), None)
-    if odd is not None:
-        return Outcome("SPURIOUS", _without_code(odd))
-    if hits == triggers and ended:
-        return OK
-    return Outcome("LOST" if hits < triggers else "DUP", f"{hits}/{triggers}")
-
-
-def kept_blocked(facts: Facts) -> Outcome:
-    """A step's stop leaves SIGTRAP's handler and mask alone."""
-    handler, mask, stops = (_text(facts, key) for key in ("handler", "mask", "stops"))
-    if stops.startswith("exit/"):
-        return Outcome("SWALLOWED", stops)
-    word = "KEPT" if (handler, mask) == ("kept", "kept") else "RESET"
-    return Outcome(word, stops if word == "KEPT" else f"handler {handler}, mask {mask}; {stops}")
-
-
-def stepped_from_ptrace(facts: Facts) -> Outcome:
-    """arm64 hits an armed breakpoint again, by design; a disarmed one must let the step pass."""
-    armed, disarmed = _text(facts, "armed"), _text(facts, "disarmed")
-    words = [_steps_from(stops, BREAKPOINT, "site+4") for stops in (disarmed, armed)]
-    return Outcome(next((word for word in words if word != "OK"), "OK"), f"{armed}; disarmed {disarmed}")
-
-
 def counted_on_svc(facts: Facts) -> Outcome:
-    """The same on a system call, and no SIGTRAP that nobody asked for."""
-    return Outcome("SPURIOUS", f"code {_text(facts, 'code')}") if _number(facts, "traps") else counted(facts)
+    """A counting event on a system call counts it, and raises no SIGTRAP that nobody asked for."""
+    return Outcome("SPURIOUS", f"code {text(facts, 'code')}") if number(facts, "traps") else counted(facts)

@@ -15,10 +15,8 @@ from bisector.frames import Frame, TwoStoriesError, frames, printed
 from bisector.model import Ending, Observation, Outcome, Reading, Transcript
 from bisector.scenarios import BY_NAME
 
-# Lines kept of one scenario: the probe says ten at most, a kernel that took its nonce as many as fit.
-SHOWN = 100
-# How a scenario's child ends if its event hits on although it was disabled.
-RUNAWAY = "code:3"
+# Lines kept of one scenario (the probe says ten at most), and how its child ends if its disabled event hits on.
+SHOWN, RUNAWAY = 100, "code:3"
 _PANIC = re.compile(r"Kernel panic - not syncing: (.*)")
 # What differs from boot to boot in a panic's text: addresses, process ids, times, offsets.
 _VOLATILE = re.compile(r"(?P<said>exitcode=0x[0-9a-f]+)|0x[0-9a-f]+|\b[0-9a-f]{8,}\b|\d+")
@@ -113,6 +111,9 @@ def read(transcript: Transcript) -> Observation:
     scenarios = _judged(runs, running, transcript, oops)
     if oops is not None and oops.run is None:
         boot = Reading("boot", oops.outcome, (oops.line,))
+    elif oops is not None and running is not None and running is not oops.run:
+        # No scenario's any more, for none is measured after an oops; and no sound boot.
+        boot = Reading("boot", _broken_off(transcript), (begun.line, *_sampled(transcript)))
     elif boot.outcome == OK and runs and runs[-1].scenario == "canary":
         # The canary does nothing: what goes wrong beside it is no scenario's.
         boot = next((Reading("boot", one.outcome, one.lines) for one in scenarios if _went_wrong(one)), boot)
@@ -230,8 +231,7 @@ def _judged(runs: Sequence[_Run], running: _Run | None, transcript: Transcript, 
         lines = (run.lines or (run.opening,)) + (_sampled(transcript) if run is running else ())
         if oops is not None and run is oops.run:
             oopsed, outcome, lines = True, oops.outcome, (oops.line, *lines)
-        elif oopsed and not (run is running and run.scenario == "canary"):
-            # Beside the canary it is the boot that breaks off, and that must be told.
+        elif oopsed:
             outcome = Outcome("ENV_BAD", "the kernel oopsed before")
         readings[run.scenario] = Reading(run.scenario, outcome, lines)
     for name, reading in readings.items():

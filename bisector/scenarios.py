@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from bisector import facts
+from bisector import facts, stops
 from bisector.facts import OK, Facts
 from bisector.model import Outcome
 
@@ -17,8 +17,8 @@ MEANINGS: Mapping[str, str] = {
     "OK": "as it should be",
     "STUCK": "the same hit again and again, up to a limit: in use, for ever",
     "DUP": "more hits than there should be",
-    "FLAKY": "now one hit, now another number, in one boot",
-    "LOST": "fewer hits than there should be",
+    "FLAKY": "now one hit, now another number, or now here, now there, in one boot",
+    "LOST": "hits that there should be, or what they should do, are missing",
     "MISSED": "a breakpoint on the handler's first instruction that does not hit",
     "HIT": "a breakpoint on the handler's first instruction that hits",
     "STOPS": "where the traced process stopped, stop by stop",
@@ -27,7 +27,7 @@ MEANINGS: Mapping[str, str] = {
     "RETRAP": "a step that is stopped by the same breakpoint again",
     "KEPT": "the signal's handler and mask as they were",
     "RESET": "the signal's handler or mask taken away",
-    "SPURIOUS": "a signal that nobody asked for, or of the wrong kind",
+    "SPURIOUS": "a signal that nobody asked for, of the wrong kind or at the wrong place",
     "KILLED": "a process ended by a signal",
     "UNSUP": "refused by the kernel",
     "HUNG": "no end within its time",
@@ -74,14 +74,14 @@ SCENARIOS: tuple[Scenario, ...] = (
         "count-exec",
     ),
     *_forms("bp-in-handler-watch", "the same, entered from a watchpoint", facts.in_the_handler, "count-watch"),
-    Scenario("step-into-handler", "PTRACE_SINGLESTEP with a signal: where it stops", facts.stopped),
-    Scenario("step-into-handler-blocked", "the same with SIGTRAP blocked: handler and mask", facts.kept_blocked),
-    Scenario("step-on-handler", "the next steps: handler + 4, and over sigreturn", facts.stopped),
-    Scenario("step-svc", "PTRACE_SINGLESTEP over a system call", facts.stopped),
-    Scenario("step-regset", "PSTATE.SS cleared by the tracer, then a step", facts.stepped_by_regset),
-    Scenario("stop-then-step", "a step from a perf breakpoint's stop", facts.stepped_from_perf, "count-exec"),
-    Scenario("stop-then-cont", "continued from a perf breakpoint's stop", facts.continued_from_perf, "count-exec"),
-    Scenario("native-step", "a step from a ptrace breakpoint, armed and disarmed", facts.stepped_from_ptrace),
+    Scenario("step-into-handler", "PTRACE_SINGLESTEP with a signal: where it stops", stops.stopped),
+    Scenario("step-into-handler-blocked", "the same with SIGTRAP blocked: handler and mask", stops.kept_blocked),
+    Scenario("step-on-handler", "the next steps: handler + 4, and over sigreturn", stops.stopped),
+    Scenario("step-svc", "PTRACE_SINGLESTEP over a system call", stops.stopped),
+    Scenario("step-regset", "PSTATE.SS cleared by the tracer, then a step", stops.stepped_by_regset),
+    Scenario("stop-then-step", "a step from a perf breakpoint's stop", stops.stepped_from_perf, "count-exec"),
+    Scenario("stop-then-cont", "continued from a perf breakpoint's stop", stops.continued_from_perf, "count-exec"),
+    Scenario("native-step", "a step from a ptrace breakpoint, armed and disarmed", stops.stepped_from_ptrace),
     Scenario("count-svc", "a counting breakpoint on a system call", facts.counted_on_svc, "count-exec"),
     Scenario("count-exec", "gate: a counting breakpoint counts", facts.counted),
     Scenario("count-watch", "gate: a counting watchpoint counts", facts.counted),

@@ -18,7 +18,7 @@ NONCE = "0123456789abcdef"
 BUILD_ID = "aa" * 20
 RELEASE = "6.12.0"
 COUNTED = "calls=10 count=10"
-LOOPING = "triggers=100 limit=1000 hits_min=1000 hits_max=1000 stuck=100 once=0 entries=100000 wrong_pc=0"
+LOOPING = "triggers=100 limit=1000 hits_min=1000 hits_max=1000 stuck=100 once=0 wrong_pc=0 moved=0 undone=0"
 SIGNALLED = "signo=5 code=6 pc=site+0 ss=1 addr=1 type=5 data=1234 flags=0"
 
 

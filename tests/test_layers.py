@@ -19,6 +19,7 @@ MODULES = {".".join(path.relative_to(ROOT).with_suffix("").parts): path for path
 STAGES = {f"bisector.{name}" for name in ("checkout", "build", "boot", "probe", "verdict")}
 PURE = (
     "bisector.facts",
+    "bisector.stops",
     "bisector.scenarios",
     "bisector.frames",
     "bisector.probe",
@@ -104,7 +105,7 @@ def test_what_is_pure_imports_values_only(name: str) -> None:
     known = [own, "bisector.model", "bisector.endings", "bisector.scenarios"]
     known += ["bisector.known"] if name == "bisector.report.values" else []
     known += ["bisector.frames", "bisector.facts"] if name == "bisector.probe" else []
-    known += ["bisector.facts"] if name == "bisector.scenarios" else []
+    known += ["bisector.facts", "bisector.stops"] if name in ("bisector.scenarios", "bisector.stops") else []
     known += ["bisector.evidence.forecast"] if name == "bisector.report.plan" else []
     # The table of names is the verdict's, the ends' and the report's alike.
     judges = ("bisector.evidence.ends", "bisector.evidence.unsteady", "bisector.report.rules")

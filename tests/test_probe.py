@@ -205,6 +205,7 @@ def test_a_panic_of_a_kernel_that_oopsed_before_is_no_measurement() -> None:
     seen = probe.read(boot.transcript(Ending.PANICKED))
     assert str(seen.reading("step-svc").outcome) == "OOPS(Oops)"
     assert str(seen.reading("step-regset").outcome) == "ENV_BAD(the kernel oopsed before)"
+    assert boot_of(seen) == "PANIC(corrupted stack end)"
 
 
 @pytest.mark.parametrize(

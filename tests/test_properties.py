@@ -182,7 +182,8 @@ def test_a_line_of_which_one_bit_is_wrong_is_no_line_of_the_probe(place: int, bi
 
 KEYS = (
     "open calls count triggers limit hits_min hits_max stuck once signo code pc ss addr type value entries hits "
-    "first second stops handler mask armed disarmed traps again_refresh again_toggle exit wrong_pc data flags"
+    "first second stops handler mask armed disarmed traps again_refresh again_toggle exit "
+    "wrong_pc moved undone reopen data flags"
 )
 WORD = st.text(st.characters(min_codepoint=0x21, max_codepoint=0x7E), max_size=12)
 # `period` is not among KEYS: see test_a_period_of_zero_is_not_a_reading.

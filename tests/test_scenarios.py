@@ -13,8 +13,8 @@ from bisector.facts import UnreadableFacts
 from bisector.scenarios import BY_NAME, SCENARIOS
 
 PROTOCOL = Path(scenarios.__file__).parent / "guest" / "PROTOCOL.md"
-LOOP = "triggers=100 limit=1000 hits_min=1000 hits_max=1000 stuck=100 once=0 entries=100000 wrong_pc=0"
-ONCE = "triggers=100 limit=1000 hits_min=1 hits_max=1 stuck=0 once=100 entries=100 wrong_pc=0"
+LOOP = "triggers=100 limit=1000 hits_min=1000 hits_max=1000 stuck=100 once=0 wrong_pc=0 moved=0 undone=0"
+ONCE = "triggers=100 limit=1000 hits_min=1 hits_max=1 stuck=0 once=100 wrong_pc=0 moved=0 undone=0"
 SIGTRAP = "signo=5 code=6 pc=site+0 ss=1 addr=1 type=5 data=1234 flags=0"
 ASYNC = "signo=10 code=6 pc=site+0 ss=1"
 REARMED = "calls=10 limit=50 count=1 again_refresh=1 again_toggle=1"
@@ -33,7 +33,9 @@ def judged(name: str, text: str) -> str:
 
 def counted(triggers: int, least: int, most: int, stuck: int, once: int) -> str:
     hits = f"hits_min={least} hits_max={most}"
-    return f"open=0 triggers={triggers} limit=1000 {hits} stuck={stuck} once={once} entries=9 wrong_pc=0 {ASYNC}"
+    return (
+        f"open=0 triggers={triggers} limit=1000 {hits} stuck={stuck} once={once} wrong_pc=0 moved=0 undone=0 {ASYNC}"
+    )
 
 
 # -- hits per trigger ----------------------------------------------------------------------------------
@@ -54,14 +56,16 @@ def counted(triggers: int, least: int, most: int, stuck: int, once: int) -> str:
         (counted(100, 0, 2, 0, 0), "FLAKY"),
         (counted(100, 2, 1000, 1, 0), "FLAKY"),
         (f"open=0 {LOOP.replace('pc=0', 'pc=100000')} {ASYNC.replace('site+0', 'site+4')}", "STUCK(pc=site+4)"),
-        (f"open=0 {LOOP.replace('pc=0', 'pc=1')} {ASYNC.replace('site+0', 'site+4')}", "STUCK(pc varies)"),
-        (f"open=0 {ONCE.replace('pc=0', 'pc=99')} {ASYNC}", "FLAKY(pc varies)"),
-        (f"open=0 {ONCE.replace('entries=100 ', '')} {ASYNC}", "OK"),
+        (f"open=0 {LOOP.replace('moved=0', 'moved=1')} {ASYNC.replace('site+0', 'site+4')}", "STUCK(pc varies)"),
+        (f"open=0 {ONCE.replace('moved=0', 'moved=99')} {ASYNC} value=new", "FLAKY(pc varies)"),
+        # As an older probe says it.
+        (f"open=0 {ONCE.replace('pc=0 moved=0 undone=0', 'pc=49')} {ASYNC}", "FLAKY(pc varies)"),
+        (f"open=0 {ONCE.replace(' moved=0 undone=0', '')} {ASYNC}", "OK"),
         (f"open=0 {ONCE} {ASYNC} reopen=28", "LOST(opened again: ENOSPC)"),
         (f"open=0 {ONCE} {ASYNC} value=old", "OK"),
         (f"open=0 {ONCE} {ASYNC} value=new", "SPURIOUS(store done)"),
-        (f"open=0 {ONCE} {ASYNC} value=old undone=100", "LOST(store not done)"),
-        (f"open=0 {ONCE} {ASYNC} value=old undone=0", "OK"),
+        (f"open=0 {ONCE.replace('undone=0', 'undone=100')} {ASYNC} value=old", "LOST(store not done)"),
+        (f"open=0 {LOOP} {ASYNC} reopen=28", "STUCK"),
         (
             f"open=0 {ONCE.replace('pc=0', 'pc=100')} {ASYNC.replace('site+0', 'site+4')} value=old",
             "SPURIOUS(pc=site+4)",
@@ -103,9 +107,10 @@ OTHERS = [
     ("period2-exec-sigtrap", "open=0 calls=10 period=2 count=10 entries=10", "DUP(10/10)"),
     ("refresh1-exec-oasync", f"open=0 {REARMED} entries=1 ss=1", "OK(ss=1 again=1/1)"),
     ("refresh1-exec-oasync", f"open=0 {REARMED} entries=1 ss=0", "OK(ss=0 again=1/1)"),
-    ("refresh1-exec-sigtrap", f"open=0 {REARMED} entries=2 ss=1", "DUP(2)"),
-    ("refresh1-exec-sigtrap", f"open=0 {REARMED} entries=0", "LOST(0)"),
-    ("refresh1-exec-sigtrap", f"open=0 {REARMED} entries=50 ss=1", "STUCK(50)"),
+    ("refresh1-exec-sigtrap", f"open=0 {REARMED} entries=2 ss=1", "DUP(entries some)"),
+    ("refresh1-exec-sigtrap", f"open=0 {REARMED.replace('count=1', 'count=10')} entries=1", "DUP(count some)"),
+    ("refresh1-exec-sigtrap", f"open=0 {REARMED} entries=0", "LOST(entries 0)"),
+    ("refresh1-exec-sigtrap", f"open=0 {REARMED} entries=50 ss=1", "STUCK(entries 50)"),
     ("refresh1-exec-sigtrap", f"open=0 {REARMED[:-1]}50 entries=1 ss=1", "STUCK(ss=1 again=1/50)"),
     ("refresh1-exec-sigtrap", f"open=0 {REARMED[:-1]}2 entries=1 ss=1", "DUP(ss=1 again=1/some)"),
     ("refresh1-exec-sigtrap", f"open=0 {REARMED.replace('limit=50 ', '')} entries=1 ss=1", "OK(ss=1 again=1/1)"),
@@ -128,6 +133,7 @@ OTHERS = [
         "RESET(handler reset, mask kept; handler+0/5/2)",
     ),
     ("step-into-handler-blocked", "stops=exit/0/0 mask=reset handler=kept", "SWALLOWED(exit/0/0)"),
+    ("step-into-handler-blocked", "stops=exit/5/0 mask=reset handler=reset", "KILLED(exit/5/0)"),
     ("stop-then-cont", f"open=0 stops={'site+0/10/6,' * 5}exit/0/0 triggers=5 hits=5", "OK"),
     ("stop-then-cont", f"open=0 stops={'site+0/10/6,' * 5}site+0/10/6 triggers=5 hits=6", "DUP(6/5)"),
     ("stop-then-cont", "open=0 stops=exit/0/0 triggers=5 hits=0", "LOST(0/5)"),
@@ -177,6 +183,9 @@ def test_steps_without_pstate_ss_are_ok_where_each_of_them_goes_one_instruction_
         ("site+0/10/1,site+4/5/2,exit/0/0", "SWALLOWED"),
         ("site+0/10/1,site+0/10/1,site+4/5/2", "RETRAP"),
         ("site+0/10/1,site+4/5/2,site+4/5/2", "STALL"),
+        ("site+0/10/1,site+0/5/2,site+4/5/2", "STALL"),
+        ("site+0/10/1,elsewhere/5/2,elsewhere/5/2", "STOPS"),
+        ("site+0/10/1,exit/5/0", "KILLED"),
         ("site+0/10/1,site+4/11/1,elsewhere/5/2", "STOPS"),
         ("exit/0/0,exit/0/0", "LOST"),
         ("site+4/10/1,elsewhere/5/2", "LOST"),

@@ -53,6 +53,8 @@ static void on_hit(int signo, siginfo_t *info, void *argument)
 
 	if (hits.all++ == 0)
 		keep_first(signo, info, context);
+	hits.moved += context->uc_mcontext.pc != hits.first.pc ||
+		      (watched != hits.before) != hits.first.stored;
 	if (context->uc_mcontext.pc != hits.site)
 		hits.wrong_pc++;
 	hits.now++;

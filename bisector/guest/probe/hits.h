@@ -33,6 +33,7 @@ struct hits {
 	unsigned int now;	/* entries since the last reset */
 	unsigned int all;
 	unsigned int wrong_pc;
+	unsigned int moved;	/* entries that interrupted elsewhere than the first one */
 	struct first_hit first;
 	sigjmp_buf out;		/* for HOW_LEAVE */
 };

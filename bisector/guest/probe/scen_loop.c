@@ -18,7 +18,7 @@
 
 struct tally {
 	unsigned int triggers, min, max, stuck, once;
-	unsigned int undone;	/* triggers after which the store had not been done once */
+	unsigned int undone;	/* triggers after which the store had not been done */
 };
 
 static void count_in(struct tally *tally, unsigned int entries)
@@ -46,12 +46,12 @@ static void trigger(struct tally *tally, unsigned int how)
 
 static void say_tally(const struct tally *tally)
 {
-	fact("triggers=%u limit=%d hits_min=%u hits_max=%u stuck=%u once=%u entries=%u wrong_pc=%u",
+	fact("triggers=%u limit=%d hits_min=%u hits_max=%u stuck=%u once=%u wrong_pc=%u moved=%u undone=%u",
 	     tally->triggers, HITS_LIMIT, tally->min, tally->max, tally->stuck, tally->once,
-	     hits.all, hits.wrong_pc);
+	     hits.wrong_pc, hits.moved, tally->undone);
 }
 
-static void say_first(const struct tally *tally, unsigned int how)
+static void say_first(unsigned int how)
 {
 	struct first_hit first = hits.first;
 	uint64_t armed = how & HOW_WATCH ? (uintptr_t)&watched : hits.site;
@@ -63,7 +63,7 @@ static void say_first(const struct tally *tally, unsigned int how)
 		fact("addr=%d type=%u data=%" PRIx64 " flags=%u", first.address == armed,
 		     first.type, first.data, first.flags);
 	if (how & HOW_WATCH)
-		fact("value=%s undone=%u", first.stored ? "new" : "old", tally->undone);
+		fact("value=%s", first.stored ? "new" : "old");
 }
 
 void scen_loop(unsigned int how)
@@ -87,5 +87,5 @@ void scen_loop(unsigned int how)
 		fact("reopen=%d", error);
 	say_tally(&tally);
 	if (hits.all)
-		say_first(&tally, how);
+		say_first(how);
 }

@@ -116,8 +116,12 @@ void scen_step_svc(unsigned int how)
 	struct tracee tracee;
 
 	(void)how;
-	if (start(&tracee, site_svc, call_kernel) && trace_resume(&tracee, PTRACE_SINGLESTEP, 0))
-		step(&tracee, 3, 0);
+	if (start(&tracee, site_svc, call_kernel)) {
+		if (trace_resume(&tracee, PTRACE_SINGLESTEP, 0))
+			step(&tracee, 3, 0);
+		else
+			trace_note(&tracee);
+	}
 	fact("stops=%s", tracee.stops);
 	trace_end(&tracee);
 }
