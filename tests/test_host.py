@@ -84,6 +84,21 @@ def test_a_program_that_cannot_be_started_for_now_may_be_tried_again() -> None:
     assert caught.value.transient
 
 
+def test_a_child_that_takes_its_time_to_die_is_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    gone, asked = console._Child.isalive, [0]
+
+    def dying(child: console._Child) -> bool:
+        """Not seen to be gone, as on a host with more to do, before it was asked so often."""
+        asked[0] += 1
+        return asked[0] < 20 or gone(child)
+
+    with console.opened(["sleep", "60"], log=tmp_path / "log") as said:
+        monkeypatch.setattr(console._Child, "isalive", dying)
+        monkeypatch.setattr("bisector.host.keeper.everyone", dict)
+    assert asked[0] >= 20
+    assert not Path(f"/proc/{said.pid}").exists()
+
+
 def test_what_fails_beside_a_console_is_not_told_as_its_log_s_failure(tmp_path: Path) -> None:
     with (
         pytest.raises(FileNotFoundError, match="nowhere"),

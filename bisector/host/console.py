@@ -15,6 +15,9 @@ import ptyprocess
 from bisector.errors import HostError
 from bisector.host import process
 
+# Seconds for a process to go that was sent SIGKILL.
+DYING = 60.0
+
 
 class _Child(pexpect.spawn):  # type: ignore[type-arg]
     """pexpect's child, which may inherit some of our descriptors; pexpect alone would close them all."""
@@ -147,6 +150,16 @@ def _threads(pid: int) -> list[Path]:
     return list(Path(f"/proc/{pid}/task").glob("*/stat"))
 
 
+def _closed(child: _Child) -> None:
+    """Collect a child that was killed, and close its pty: a busy host needs more than pexpect's moment to end one."""
+    deadline = time.monotonic() + DYING
+    while child.isalive():
+        if time.monotonic() > deadline:
+            raise HostError(f"{child.name} was killed and does not end", "see what holds it", transient=True)
+        time.sleep(0.01)
+    child.close()
+
+
 @contextmanager
 def opened(argv: Sequence[str], *, log: Path, descriptors: Sequence[int] = ()) -> Iterator[Console]:
     """Run argv on a pty of its own while the context lasts; the whole group is ended with it.
@@ -170,4 +183,4 @@ def opened(argv: Sequence[str], *, log: Path, descriptors: Sequence[int] = ()) -
             console.require_whole()
         finally:
             process.end_group(console.pid, child.isalive)
-            child.close(force=True)
+            _closed(child)
