@@ -138,9 +138,7 @@ class Console:
     def ended(self) -> int | None:
         """Collect the exit code of a child that closed its pty: 128+N for signal N, None if it has to be ended."""
         # The pty closes a moment before the child is gone; pexpect's own wait() has no deadline.
-        deadline = time.monotonic() + process.GRACE
-        while self._child.isalive() and time.monotonic() < deadline:
-            time.sleep(0.001)
+        _collected(self._child, process.GRACE)
         if self._child.signalstatus is not None:
             return 128 + int(self._child.signalstatus)
         return self._child.exitstatus
@@ -152,12 +150,19 @@ def _threads(pid: int) -> list[Path]:
 
 def _closed(child: _Child) -> None:
     """Collect a child that was killed, and close its pty: a busy host needs more than pexpect's moment to end one."""
-    deadline = time.monotonic() + DYING
+    if not _collected(child, DYING):
+        raise HostError(f"{child.name} was killed and does not end", "see what holds it", transient=True)
+    child.close()
+
+
+def _collected(child: _Child, seconds: float) -> bool:
+    """Wait so long for a child to be gone, and tell whether it is."""
+    deadline = time.monotonic() + seconds
     while child.isalive():
         if time.monotonic() > deadline:
-            raise HostError(f"{child.name} was killed and does not end", "see what holds it", transient=True)
-        time.sleep(0.01)
-    child.close()
+            return False
+        time.sleep(0.001)
+    return True
 
 
 @contextmanager
