@@ -107,7 +107,7 @@ def tried(made: Recipe) -> Recipe:
     """Return a recipe as this machine's ccache allows it."""
     if made.ccache is None or not made.plain:
         return made
-    return replace(made, plain=taking.seen(made.compiler(), NEVER_CACHED))
+    return replace(made, plain=taking.seen(cache(), made.compiler(), NEVER_CACHED))
 
 
 def recipe(settings: Settings) -> Recipe:

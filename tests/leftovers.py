@@ -55,7 +55,7 @@ def files(bisector: Bisector, tree: MiniTree) -> list[str]:
     """Return the locks and half-written files of a state directory and of the user's repository."""
     names = ("*.lock", "*.part", "*.gone", "*.tmp", "initramfs-*.cpio", "clean", "BISECT_*", ".2*.new")
     found = {path for name in names for root in (bisector.state, tree.path / ".git") for path in root.rglob(name)}
-    found |= set(Path(bisector.env["XDG_CACHE_HOME"]).glob("bisector/probe-*.*"))
+    found |= set(Path(bisector.env["XDG_CACHE_HOME"]).glob("bisector/scratch.*"))
     # The lock of the sessions is a file that stays; nobody holds it.
     return sorted(str(path) for path in found - {bisector.state / "sessions.lock"})
 

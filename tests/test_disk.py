@@ -1,10 +1,11 @@
-"""Is a directory gone when it was removed, whatever a build left in it?"""
+"""Is a directory gone when it was removed, whatever a build left in it, or whoever was killed in it?"""
 
 from __future__ import annotations
 
 import multiprocessing
 import os
 import shutil
+import signal
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -94,3 +95,29 @@ def test_what_cannot_be_removed_is_our_machine_s_failure(place: Path) -> None:
     shown = as_a_user(refused) if os.geteuid() == 0 else 0
     assert shown == 0
     assert (place / "kept" / "inner").is_dir()
+
+
+def test_what_a_killed_process_has_left_goes_with_the_next_one_s(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    with disk.scratch(home) as at_work:
+        (at_work / "object").write_text("")
+        assert as_a_child(home, killed=True) == -signal.SIGKILL
+        assert len(list(home.iterdir())) == 2
+        assert as_a_child(home, killed=False) == 0
+        assert list(home.iterdir()) == [at_work]
+    assert list(home.iterdir()) == []
+
+
+def as_a_child(home: Path, *, killed: bool) -> int | None:
+    """Use a scratch directory in another process, which is perhaps killed meanwhile; return its exit code."""
+
+    def used() -> None:
+        with disk.scratch(home) as place:
+            (place / "object").write_text("")
+            if killed:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+    child = multiprocessing.get_context("fork").Process(target=used)
+    child.start()
+    child.join(60)
+    return child.exitcode

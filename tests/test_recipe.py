@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
+import sys
+import time
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
@@ -174,13 +177,37 @@ def test_a_plan_without_a_compiler_has_an_identity_too(monkeypatch: pytest.Monke
     assert opening.recipe(samples.settings()).identity()["compilers"] == ["", ""]
 
 
-def test_what_ccache_does_with_an_assembler_source_is_asked_of_ccache() -> None:
+def test_what_ccache_does_with_an_assembler_source_is_asked_of_ccache(tmp_path: Path) -> None:
     gcc = opening.recipe(samples.settings()).compiler()
-    assert taking.seen(gcc, NEVER_CACHED)
-    assert taking.seen("clang", "--target=aarch64-linux-gnu", NEVER_CACHED)
+    assert taking.seen(tmp_path, gcc, NEVER_CACHED)
+    assert taking.seen(tmp_path, "clang", "--target=aarch64-linux-gnu", NEVER_CACHED)
     # It could say no: of itself ccache does not see it.
-    assert not taking.seen(gcc)
-    assert not taking.seen("no-such-compiler", NEVER_CACHED)
+    assert not taking.seen(tmp_path, gcc)
+    assert not taking.seen(tmp_path, "no-such-compiler", NEVER_CACHED)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_whoever_kills_us_while_ccache_is_asked_leaves_nothing_where_nobody_looks(tmp_path: Path) -> None:
+    elsewhere, cache = tmp_path / "tmp", tmp_path / "cache"
+    elsewhere.mkdir()
+    waits = tmp_path / "waits"
+    waits.write_text(f"#!/bin/sh\necho > {tmp_path / 'called'}\nexec sleep 600\n")
+    waits.chmod(0o755)
+    words = (
+        "import sys, pathlib; from bisector.reuse import taking; taking.seen(pathlib.Path(sys.argv[1]), sys.argv[2])"
+    )
+    asking = subprocess.Popen(
+        [sys.executable, "-c", words, str(cache), str(waits)], env=os.environ | {"TMPDIR": str(elsewhere)}
+    )
+    while not (tmp_path / "called").exists():
+        assert asking.poll() is None
+        time.sleep(0.02)
+    asking.kill()
+    asking.wait()
+    assert list(elsewhere.iterdir()) == []
+    assert list(cache.iterdir()) != []
+    taking.seen(cache, "no-such-compiler")
+    assert list(cache.iterdir()) == []
 
 
 def test_a_plan_and_a_session_ask_ccache_the_same(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -28,30 +28,19 @@ def probe(compiler: Sequence[str], cache: Path) -> bytes:
     for path in sources():
         digest.update(path.name.encode() + path.read_bytes())
     program = cache / f"probe-{digest.hexdigest()[:16]}"
-    if not program.exists():
-        with disk.writing(program):
-            cache.mkdir(parents=True, exist_ok=True)
-        for left in cache.glob("probe-*.*"):
-            # A compiler that was killed left it; one that is at work has its process.
-            if not Path(f"/proc/{left.suffix[1:]}").exists():
-                disk.remove(left)
-        place = program.with_suffix(f".{os.getpid()}")
-        try:
+    with disk.scratch(cache) as place:
+        if not program.exists():
             _compile(compiler, place)
             with disk.writing(program):
                 # An empty file in its place would be an empty /init, at every commit.
                 disk.settle(place / "probe")
                 (place / "probe").rename(program)
                 disk.settle(cache)
-        finally:
-            disk.remove(place)
     return program.read_bytes()
 
 
 def _compile(compiler: Sequence[str], place: Path) -> None:
     """Compile `probe` in a directory that holds the compiler's temporary files too: a kill leaves nothing else."""
-    with disk.writing(place):
-        place.mkdir()
     units = [str(path) for path in sources() if path.suffix != ".h"]
     argv, log = [*compiler, *_FLAGS, str(place / "probe"), *units], place / "log"
     done = process.run(argv, env=dict(os.environ) | {"TMPDIR": str(place)}, log=log, seconds=SECONDS)

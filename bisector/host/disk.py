@@ -92,6 +92,27 @@ def remove(path: Path) -> None:
             _force(path)
 
 
+@contextmanager
+def scratch(home: Path) -> Iterator[Path]:
+    """Hold an empty directory in `home`, one for this process. Raises HostError.
+
+    What a killed process leaves goes with the next one's; in /tmp nobody would know it for ours.
+    """
+    place = home / f"scratch.{os.getpid()}"
+    with writing(home):
+        home.mkdir(parents=True, exist_ok=True)
+    for left in home.glob("scratch.*"):
+        # One that is at work has its process.
+        if left == place or not Path(f"/proc/{left.suffix[1:]}").exists():
+            remove(left)
+    try:
+        with writing(place):
+            place.mkdir()
+        yield place
+    finally:
+        remove(place)
+
+
 def _force(path: Path) -> None:
     """Remove a directory that Python could not.
 

@@ -9,19 +9,24 @@ from __future__ import annotations
 import functools
 import os
 import subprocess
-import tempfile
 from pathlib import Path
 
+from bisector.host import disk, process
+
 _SOURCE, _BLOB = '.section .rodata\n.incbin "blob"\n', "taken in: {}\n"
+# A killed ccache's and compiler's files too go with the directory.
+_OURS = ("HOME", "TMPDIR")
 # Seconds that two files of one line have.
 _PATIENCE = 60.0
 
 
 @functools.cache
-def seen(compiler: str, *flags: str) -> bool:
-    """Tell whether an object made with these flags is never an earlier one's that took in something else."""
-    with tempfile.TemporaryDirectory() as name:
-        place = Path(name)
+def seen(cache: Path, compiler: str, *flags: str) -> bool:
+    """Tell whether an object made with these flags is never an earlier one's that took in something else.
+
+    It is tried in a directory of its own in `cache`. Raises HostError if that cannot be written.
+    """
+    with disk.scratch(cache) as place, disk.writing(place):
         source, blob, made = place / "taken.S", place / "blob", place / "taken.o"
         source.write_text(_SOURCE)
         # ccache keeps nothing of a source that was written just now.
@@ -37,16 +42,21 @@ def seen(compiler: str, *flags: str) -> bool:
             made.name,
             source.name,
         ]
-        environ = {"PATH": os.environ.get("PATH", os.defpath), "HOME": name, "LC_ALL": "C"}
-        environ |= {"CCACHE_DIR": f"{name}/ccache", "CCACHE_DEPEND": "1"}
+        environ = {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C"} | dict.fromkeys(_OURS, str(place))
+        environ |= {"CCACHE_DIR": f"{place}/ccache", "CCACHE_DEPEND": "1"}
         for word in ("first", "second"):
             blob.write_text(_BLOB.format(word))
             made.unlink(missing_ok=True)
             try:
                 subprocess.run(
-                    argv, cwd=place, env=environ, stdin=subprocess.DEVNULL, capture_output=True, timeout=_PATIENCE,
+                    process.bound_to_us(argv),
+                    cwd=place,
+                    env=environ,
+                    stdin=subprocess.DEVNULL,
+                    capture_output=True,
+                    timeout=_PATIENCE,
                     check=True,
-                )  # fmt: skip
+                )
                 if _BLOB.format(word).encode() not in made.read_bytes():
                     return False
             except (OSError, subprocess.SubprocessError):
