@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from importlib import resources
 from pathlib import Path
 from typing import Self
 
 import msgspec
 
+from bisector import opening
 from bisector.changes import Interval
 from bisector.errors import UserError
-from bisector.host import disk, files
+from bisector.host import disk, files, messages
 from bisector.host.repository import Repository
 from bisector.model import Commit, Observation, Verdict
 from bisector.settings import Settings
@@ -26,10 +28,11 @@ _SIDES = (Verdict.OLD, Verdict.NEW)
 
 @dataclass(frozen=True, slots=True)
 class Tip:
-    """A commit of the branch, and what one boot of it showed."""
+    """A commit of the branch, and what one boot of it showed. `by`: to whom, "" to a bisector that did not say."""
 
     commit: Commit
     shown: Observation
+    by: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,12 +96,35 @@ class Passed:
     unnamed: tuple[str, ...]
 
 
+def readers(settings: Settings) -> str:
+    """Return what names those who make a boot speak and read it: QEMU, the probe, and bisector's own code."""
+    said = opening.versions(settings)
+    digest = hashlib.sha256(f"{said['qemu']}\0{said['probe']}".encode())
+    home = Path(str(resources.files("bisector")))
+    for path in sorted(home.rglob("*.py")):
+        digest.update(f"{path.relative_to(home)}\0".encode() + path.read_bytes())
+    return digest.hexdigest()[:16]
+
+
 def nothing_between(repository: Repository, one: Interval) -> str:
     """Return why no commit can have made this change, "" if one can: the branch was set back, or begun anew."""
     bases = repository.merge_bases(one.old, one.new)
     if not bases:
         return f"{one.old.short} and {one.new.short} have no history in common"
     return f"the branch was set back from {one.old.short} to {one.new.short}" if bases == [one.new.id] else ""
+
+
+def old_end(repository: Repository, known: Commit, tip: Commit, warn: Callable[[str], None]) -> Commit:
+    """Return the known commit, or the one that it became when the branch was rebased."""
+    bases = repository.merge_bases(known, tip)
+    if bases in ([known.id], [tip.id], []):
+        return known
+    again = messages.same_patch(repository, known, bases, tip.id)
+    if again is None:
+        warn(f"the branch was rebased, and {known.short} is not found again by its patch: its sides are compared")
+        return known
+    warn(f"the branch was rebased: {known.short} is now {again[:12]}")
+    return repository.read(again)
 
 
 @contextmanager

@@ -48,6 +48,13 @@ def change(session: Session) -> Change | None:
     return Change(named[0], asked.scenario, before[0], shown[named[0]], session.name, tuple(named[1:]))
 
 
+def steady(session: Session, edge: Purpose, scenario: str) -> Outcome | None:
+    """Return what all boots of an edge showed of a scenario, None if they differ."""
+    boots = [step.observation for step in session.of_edge(edge) if step.observation is not None]
+    shown = {boot.reading(scenario).outcome for boot in boots}
+    return shown.pop() if len(shown) == 1 else None
+
+
 def intervals(session: Session) -> list[Interval]:
     """Return where else there must be a change: below whatever shows neither the old nor the new behaviour."""
     asked, found = session.question, change(session)

@@ -20,7 +20,7 @@ from bisector.evidence import ends
 from bisector.host import disk, messages
 from bisector.host.repository import Repository
 from bisector.known import Session
-from bisector.model import Commit, Outcome, Purpose
+from bisector.model import Commit, Purpose
 from bisector.report.sections import headline
 from bisector.settings import Settings
 
@@ -74,6 +74,7 @@ class _Pass:
     ) -> None:  # fmt: skip
         self.settings, self.repository, self.beat, self.path, self.state = settings, repository, beat, path, state
         self._until, self._most, self._emit, self._warn = until, most, emit, warn
+        self._by = branches.readers(settings)
         # What of this pass is used up.
         self._over = ""
 
@@ -104,8 +105,13 @@ class _Pass:
         self._save()
 
     def _forget_what_is_gone(self) -> None:
-        """Begin anew where commits that are known, or are searched, are in the repository no more."""
+        """Begin anew where commits that are known, or are searched, are in the repository no more.
+
+        What was to be searched is, too, where others read the boots now: its ends need not show today what they did.
+        """
         beat = self.beat
+        if beat.goal is not None and beat.goal.by != self._by:
+            beat.goal, beat.left = None, []
         wanted = [tip.commit for tip in (beat.known, beat.goal) if tip is not None]
         wanted += [commit for one in beat.left for commit in (one.old, one.new)]
         try:
@@ -120,25 +126,24 @@ class _Pass:
         beat = self.beat
         if beat.known is not None and beat.known.commit.id == tip.id:
             return self._told(tip, "unchanged", "the tip is the same commit")
-        [step] = api.test(self.settings, [tip.id], state=self.state, tell=lambda *_: None, warn=self._warn)
-        self._emit(Tested(step=step, at=now()))
-        # Of a step without a session: its kernel is in the store, and what it said is kept below.
-        for log in step.logs[:1]:
-            disk.remove(Path(log).parents[1])
-        boot = step.observation.reading("boot").outcome if step.observation is not None else None
-        if step.observation is None or boot is None or boot.word != "OK":
-            return self._told(tip, "untestable", step.because)
-        seen = Tip(tip, step.observation)
+        seen, because = self._seen(tip)
+        if seen is None:
+            return self._told(tip, "untestable", because)
         if beat.known is None:
             beat.known = seen
             self._save()
             return self._told(tip, "first", "the next pass compares with it")
         differ = ends.differing([beat.known.shown], [seen.shown])
+        if differ and beat.known.by != self._by:
+            # Perhaps by another probe, or another word for the same thing, and by no commit.
+            beat.known = self._seen(beat.known.commit)[0] or beat.known
+            differ = ends.differing([beat.known.shown], [seen.shown])
         if not differ:
             beat.known = seen
             self._save()
             return self._told(tip, "unchanged", "it behaves as before")
-        old, before, after = self._old_end(beat.known.commit, tip), beat.known.shown, seen.shown
+        old = branches.old_end(self.repository, beat.known.commit, tip, self._warn)
+        before, after = beat.known.shown, seen.shown
         intervals = [
             Interval(old, tip, name, before.reading(name).outcome, after.reading(name).outcome) for name in differ
         ]
@@ -147,19 +152,17 @@ class _Pass:
         self._save()
         return None
 
-    def _old_end(self, known: Commit, tip: Commit) -> Commit:
-        """Return the known commit, or the one that it became when the branch was rebased."""
-        bases = self.repository.merge_bases(known, tip)
-        if bases in ([known.id], [tip.id], []):
-            return known
-        again = messages.same_patch(self.repository, known, bases, tip.id)
-        if again is None:
-            self._warn(
-                f"the branch was rebased, and {known.short} is not found again by its patch: its sides are compared"
-            )
-            return known
-        self._warn(f"the branch was rebased: {known.short} is now {again[:12]}")
-        return self.repository.read(again)
+    def _seen(self, commit: Commit) -> tuple[Tip | None, str]:
+        """Return what one boot of a commit shows; None if it cannot be tested, and why."""
+        [step] = api.test(self.settings, [commit.id], state=self.state, tell=lambda *_: None, warn=self._warn)
+        self._emit(Tested(step=step, at=now()))
+        # Of a step without a session: its kernel is in the store, and what it said is kept in the patrol's file.
+        for log in step.logs[:1]:
+            disk.remove(Path(log).parents[1])
+        shown = step.observation
+        if shown is None or shown.reading("boot").outcome.word != "OK":
+            return None, step.because
+        return Tip(commit, shown, self._by), ""
 
     def _searched(self, one: Interval) -> None:
         """Search an interval, unless what was found before explains it."""
@@ -216,7 +219,8 @@ class _Pass:
             if told.session < beat.since:
                 continue
             session = api.read(told.session, state=self.state)
-            before, after = (_steady(session, edge, one.scenario) for edge in (Purpose.PARENT, Purpose.CULPRIT))
+            edges = (Purpose.PARENT, Purpose.CULPRIT)
+            before, after = (changes.steady(session, edge, one.scenario) for edge in edges)
             if (before, after) == (one.before, one.after):
                 if one.scenario not in [name for name, *_ in told.scenarios]:
                     more = (*told.scenarios, (one.scenario, str(one.before), str(one.after)))
@@ -243,12 +247,12 @@ class _Pass:
         """
         if (goal := self.beat.goal) is None or one.new.id != goal.commit.id:
             return
-        seen = _steady(session, Purpose.NEW_END, one.scenario) or one.before
+        seen = changes.steady(session, Purpose.NEW_END, one.scenario) or one.before
         readings = tuple(
             dataclasses.replace(reading, outcome=seen) if reading.scenario == one.scenario else reading
             for reading in goal.shown.readings
         )
-        self.beat.goal = Tip(goal.commit, dataclasses.replace(goal.shown, readings=readings))
+        self.beat.goal = dataclasses.replace(goal, shown=dataclasses.replace(goal.shown, readings=readings))
 
     def _save(self) -> None:
         disk.write(self.path, self.beat.encoded())
@@ -256,10 +260,3 @@ class _Pass:
     def _told(self, tip: Commit, state: str, because: str) -> Passed:
         new = tuple(one for one in self.beat.reported if not one.told)
         return Passed(self.beat.branch, tip, state, because, new, tuple(self.beat.unnamed))
-
-
-def _steady(session: Session, edge: Purpose, scenario: str) -> Outcome | None:
-    """Return what all boots of an edge showed of a scenario, None if they differ."""
-    boots = [step.observation for step in session.of_edge(edge) if step.observation is not None]
-    shown = {boot.reading(scenario).outcome for boot in boots}
-    return shown.pop() if len(shown) == 1 else None

@@ -208,6 +208,46 @@ def test_a_tip_that_reads_otherwise_by_chance_is_no_change_for_ever(patrol: Patr
     assert len([one for one in patrol.kept()["reported"] if one["commit"]["id"] != flaky]) == 0
 
 
+def test_what_an_older_probe_said_is_compared_with_what_this_one_says_of_the_same_commit(patrol: Patrol) -> None:
+    tree = patrol.tree
+    patrol.to(tree.base)
+    patrol.once()
+    [path] = patrol.bisector.state.glob("patrols/*.json")
+    # As a bisector wrote it that did not say who read the boot, and had another word for it.
+    older = patrol.kept()
+    del older["known"]["by"]
+    [said] = [one for one in older["known"]["shown"]["readings"] if one["scenario"] == "exec-sigtrap"]
+    said["outcome"] = {"word": "LOST", "detail": ""}
+    path.write_text(json.dumps(older))
+    patrol.to(tree.commit("mini: nothing of note", files={"Documentation/note.txt": "1\n"}))
+    passed = patrol.once()
+    assert (passed["state"], passed["changes"], passed["unnamed"]) == ("unchanged", [], [])
+    assert patrol.bisector.sessions == []
+    assert patrol.kept()["known"]["shown"]["readings"] != older["known"]["shown"]["readings"]
+    # By the same probe it is a change, whoever made it.
+    again = patrol.kept()
+    [said] = [one for one in again["known"]["shown"]["readings"] if one["scenario"] == "exec-sigtrap"]
+    said["outcome"] = {"word": "LOST", "detail": ""}
+    path.write_text(json.dumps(again))
+    patrol.to(tree.commit("mini: nor here", files={"Documentation/note.txt": "2\n"}))
+    assert patrol.once()["unnamed"] != []
+
+
+def test_searches_that_an_older_probe_made_necessary_are_begun_anew(patrol: Patrol) -> None:
+    ids = patrol.tree.story(8, 5, edits={5: {"hits": {"exec-sigtrap": "OK"}}})
+    patrol.to(patrol.tree.base)
+    patrol.once()
+    patrol.to(ids[-1])
+    assert patrol.once("--hours", "0.00001")["state"] == "goes-on"
+    [path] = patrol.bisector.state.glob("patrols/*.json")
+    older = patrol.kept()
+    older["goal"]["by"] = older["known"]["by"] = ""
+    older["left"][0]["after"] = {"word": "LOST", "detail": ""}
+    path.write_text(json.dumps(older))
+    [change] = patrol.once()["changes"]
+    assert change["commit"]["id"] == ids[5]
+
+
 def test_it_fetches_only_where_it_is_asked_to(patrol: Patrol, tmp_path: Path) -> None:
     tree = patrol.tree
     upstream = tmp_path / "upstream"
