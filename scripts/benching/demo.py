@@ -15,6 +15,7 @@ from planting import plain
 from planting.kinds import Planted
 
 from benching.linux import linux
+from bisector.model import Verdict
 
 
 def rows() -> list[str]:
@@ -26,10 +27,10 @@ def rows() -> list[str]:
         argv = [sys.executable, "-m", "bisector", "start", "--json", "--new-session", "--state", f"{place}/state"]
         argv += ["--repo", str(repo), "--old", history.old, "--new", history.new, "--scenario", "exec-sigtrap"]
         # The script before and after: a host that becomes faster or slower meanwhile is seen, and halved.
-        runs = [_by_hand(repo, history, place / "before")]
+        before, said = _by_hand(repo, history, place / "before")
         cold, warm = (_timed(argv, environ) for _ in range(2))
-        runs.append(_by_hand(repo, history, place / "after"))
-    by_hand, both = sum(runs) / 2, f"{runs[0]:.0f} and {runs[1]:.0f} s"
+        after, _ = _by_hand(repo, history, place / "after")
+    by_hand, both = (before + after) / 2, f"{before:.0f} and {after:.0f} s"
     whole, search = "with certificate and revert", "until git has its answer"
     alike = cold.searched - cold.ends
     return [
@@ -37,6 +38,8 @@ def rows() -> list[str]:
         f"× {cold.searched / by_hand:.2f} |",
         f"| of that what the script does too, without the tests of both ends | {alike:.0f} s | {both} | "
         f"× {alike / by_hand:.2f} |",
+        f"| its steps, and those of them in which no kernel was built | {cold.steps}, {cold.untestable} in "
+        f"{cold.untestable_seconds:.0f} s | {said.builds}, {said.builds - said.boots} | |",
         f"| the demo's history, nothing built before, {whole} | {cold.ended:.0f} s | {both}, without them | "
         f"× {cold.ended / by_hand:.2f} |",
         f"| the same again, its kernels in the store, {search} | {warm.searched:.0f} s | {both} | "
@@ -46,29 +49,34 @@ def rows() -> list[str]:
     ]
 
 
-def _by_hand(repo: Path, history: History, place: Path) -> float:
-    """Return the seconds of one run of the script. Exits if it names another commit."""
+def _by_hand(repo: Path, history: History, place: Path) -> tuple[float, plain.Said]:
+    """Return the seconds of one run of the script, and what it said. Exits if it names another commit."""
     began = time.monotonic()
     said = plain.bisect(repo, Planted(history.old, history.new, frozenset({history.culprit})), place)
     if said.named != history.culprit:
         raise SystemExit(f"the script named {said.named}")
-    return time.monotonic() - began
+    return time.monotonic() - began, said
 
 
 @dataclass(frozen=True)
 class Took:
     """Seconds from the start: to the last step of the search, and to the end; and of the ends' steps but the first.
 
-    The first one builds a kernel from nothing, as the first step of a script does.
+    The first one builds a kernel from nothing, as the first step of a script does. `steps`: of the search; and of
+    those that tested nothing the number and the seconds.
     """
 
     searched: float
     ended: float
     ends: float
+    steps: int
+    untestable: int
+    untestable_seconds: float
 
 
 def _timed(argv: list[str], environ: dict[str, str]) -> Took:
     began, searched, ends, last = time.monotonic(), 0.0, 0.0, None
+    steps: list[tuple[str, float]] = []
     quiet = subprocess.DEVNULL
     with subprocess.Popen(argv, env=environ, stdin=quiet, stdout=subprocess.PIPE, stderr=quiet, text=True) as running:
         assert running.stdout is not None
@@ -79,9 +87,11 @@ def _timed(argv: list[str], environ: dict[str, str]) -> Took:
             now = time.monotonic()
             if event["step"]["purpose"] == "search":
                 searched = now - began
+                steps.append((event["step"]["verdict"], now - (last or began)))
             elif event["step"]["purpose"] in ("old-end", "new-end") and last is not None:
                 ends += now - last
             last = now
     if running.returncode:
         raise SystemExit(f"bisector ended with {running.returncode}")
-    return Took(searched, time.monotonic() - began, ends)
+    missed = [seconds for verdict, seconds in steps if verdict == Verdict.UNTESTABLE.value]
+    return Took(searched, time.monotonic() - began, ends, len(steps), len(missed), sum(missed))
