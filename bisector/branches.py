@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib import resources
 from pathlib import Path
 from typing import Self
@@ -18,11 +18,13 @@ from bisector.changes import Interval
 from bisector.errors import UserError
 from bisector.host import disk, files, messages
 from bisector.host.repository import Repository
-from bisector.model import Commit, Observation, Verdict
+from bisector.model import Commit, Observation, Outcome, Verdict
 from bisector.settings import Settings
 
 # Raise it when an older bisector could misread what a newer one wrote. And the bytes of a file that one of ours has.
 SHAPE, BYTES = 1, 64 << 20
+# Our modules that give up boots, and read what they said.
+_READING = ("watch", "boot", "frames", "probe", "facts", "stops", "scenarios")
 _SIDES = (Verdict.OLD, Verdict.NEW)
 
 
@@ -33,6 +35,14 @@ class Tip:
     commit: Commit
     shown: Observation
     by: str = ""
+
+    def but(self, scenario: str, outcome: Outcome) -> Self:
+        """Return it with another outcome of one scenario."""
+        readings = tuple(
+            replace(reading, outcome=outcome) if reading.scenario == scenario else reading
+            for reading in self.shown.readings
+        )
+        return replace(self, shown=replace(self.shown, readings=readings))
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,13 +107,22 @@ class Passed:
 
 
 def readers(settings: Settings) -> str:
-    """Return what names those who make a boot speak and read it: QEMU, the probe, and bisector's own code."""
+    """Return what names all that has a part in what a boot shows, but for the commit: programs and our reading."""
     said = opening.versions(settings)
-    digest = hashlib.sha256(f"{said['qemu']}\0{said['probe']}".encode())
+    parts = [said["compiler"], said["qemu"], said["probe"], said["host"] if settings.accel == "kvm" else ""]
     home = Path(str(resources.files("bisector")))
-    for path in sorted(home.rglob("*.py")):
-        digest.update(f"{path.relative_to(home)}\0".encode() + path.read_bytes())
-    return digest.hexdigest()[:16]
+    parts += [(home / f"{name}.py").read_text() for name in _READING]
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
+
+
+def gone(repository: Repository, commits: Iterable[Commit]) -> Commit | None:
+    """Return a commit that is in the repository no more, None if all are there."""
+    for commit in commits:
+        try:
+            repository.commit(commit.id)
+        except UserError:
+            return commit
+    return None
 
 
 def nothing_between(repository: Repository, one: Interval) -> str:

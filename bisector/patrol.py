@@ -14,7 +14,7 @@ from pathlib import Path
 from bisector import api, branches, changes, opening, room
 from bisector.branches import Beat, Passed, Reported, Tip
 from bisector.changes import Change, Interval
-from bisector.errors import HostError, Interrupted, UserError
+from bisector.errors import HostError, Interrupted
 from bisector.events import Event, Tested, now
 from bisector.evidence import ends
 from bisector.host import disk, messages
@@ -24,6 +24,7 @@ from bisector.model import Commit, Purpose
 from bisector.report.sections import headline
 from bisector.settings import Settings
 
+OTHERS = "another bisector, compiler or QEMU"
 Emit = Callable[[Event], None]
 Warn = Callable[[str], None]
 
@@ -74,25 +75,25 @@ class _Pass:
     ) -> None:  # fmt: skip
         self.settings, self.repository, self.beat, self.path, self.state = settings, repository, beat, path, state
         self._until, self._most, self._emit, self._warn = until, most, emit, warn
-        self._by = branches.readers(settings)
-        # What of this pass is used up.
-        self._over = ""
+        # Who reads the boots of this pass, and what of it is used up.
+        self._by, self._over = "", ""
 
     def walked(self, tip: Commit) -> Passed:
-        beat = self.beat
+        beat, self._by = self.beat, branches.readers(self.settings)
         self._forget_what_is_gone()
-        if beat.goal is None and (told := self._looked(tip)) is not None:
-            return told
-        assert beat.goal is not None
         try:
+            if beat.goal is None and (told := self._looked(tip)) is not None:
+                return told
             while beat.left:
                 self._require_time()
                 self._searched(beat.left[-1])
         except Interrupted:
             if not self._over:
                 raise
-            because = f"{self._over}; {len(beat.left)} searches are left for the next pass"
-            return self._told(beat.goal.commit, "goes-on", because)
+            left = f"{len(beat.left)} searches are" if beat.goal is not None else "the tip is"
+            at = beat.goal.commit if beat.goal is not None else tip
+            return self._told(at, "goes-on", f"{self._over}; {left} left for the next pass")
+        assert beat.goal is not None
         goal, beat.known, beat.goal = beat.goal, beat.goal, None
         self._save()
         told = self._told(goal.commit, "unchanged", "")
@@ -111,14 +112,12 @@ class _Pass:
         """
         beat = self.beat
         if beat.goal is not None and beat.goal.by != self._by:
+            self._warn(f"{OTHERS} began the searches up to {beat.goal.commit.short}: they are begun anew")
             beat.goal, beat.left = None, []
         wanted = [tip.commit for tip in (beat.known, beat.goal) if tip is not None]
         wanted += [commit for one in beat.left for commit in (one.old, one.new)]
-        try:
-            for commit in wanted:
-                self.repository.commit(commit.id)
-        except UserError:
-            self._warn(f"{commit.short}, which was known, is in the repository no more: the branch is looked at anew")
+        if (gone := branches.gone(self.repository, wanted)) is not None:
+            self._warn(f"{gone.short}, which was known, is in the repository no more: the branch is looked at anew")
             beat.known, beat.goal, beat.left = None, None, []
 
     def _looked(self, tip: Commit) -> Passed | None:
@@ -126,6 +125,8 @@ class _Pass:
         beat = self.beat
         if beat.known is not None and beat.known.commit.id == tip.id:
             return self._told(tip, "unchanged", "the tip is the same commit")
+        if beat.known is not None and beat.known.by != self._by:
+            self._look_again(beat.known.commit)
         seen, because = self._seen(tip)
         if seen is None:
             return self._told(tip, "untestable", because)
@@ -134,10 +135,6 @@ class _Pass:
             self._save()
             return self._told(tip, "first", "the next pass compares with it")
         differ = ends.differing([beat.known.shown], [seen.shown])
-        if differ and beat.known.by != self._by:
-            # Perhaps by another probe, or another word for the same thing, and by no commit.
-            beat.known = self._seen(beat.known.commit)[0] or beat.known
-            differ = ends.differing([beat.known.shown], [seen.shown])
         if not differ:
             beat.known = seen
             self._save()
@@ -151,6 +148,15 @@ class _Pass:
         beat.goal, beat.left, beat.since = seen, intervals[::-1], opening.new_name()[:-4]
         self._save()
         return None
+
+    def _look_again(self, known: Commit) -> None:
+        """See for ourselves what others saw: another word for the same thing is no commit's change."""
+        self.beat.known, because = self._seen(known)
+        if self.beat.known is None:
+            self._warn(f"{known.short}, seen by {OTHERS}, cannot be tested ({because}): the branch is looked at anew")
+        self._save()
+        self._require_time()
+        self._require_room()
 
     def _seen(self, commit: Commit) -> tuple[Tip | None, str]:
         """Return what one boot of a commit shows; None if it cannot be tested, and why."""
@@ -248,11 +254,7 @@ class _Pass:
         if (goal := self.beat.goal) is None or one.new.id != goal.commit.id:
             return
         seen = changes.steady(session, Purpose.NEW_END, one.scenario) or one.before
-        readings = tuple(
-            dataclasses.replace(reading, outcome=seen) if reading.scenario == one.scenario else reading
-            for reading in goal.shown.readings
-        )
-        self.beat.goal = dataclasses.replace(goal, shown=dataclasses.replace(goal.shown, readings=readings))
+        self.beat.goal = goal.but(one.scenario, seen)
 
     def _save(self) -> None:
         disk.write(self.path, self.beat.encoded())

@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from bisector import checkout, journal, opening, sessions
-from bisector.errors import UserError
+from bisector.errors import HostError, UserError
 from bisector.evidence import forecast
 from bisector.evidence.forecast import Expected, Plan, Speeds
 from bisector.evidence.rates import Tally, boots_for
@@ -32,7 +33,11 @@ _UNSEEN = 2
 def plan(settings: Settings, repository: Repository, old: Commit, new: Commit, state: Path) -> Plan:
     """Return what this bisection will take, as far as that is known before it begins."""
     bases = repository.merge_bases(old, new)
-    store = Store(state / opening.STORE, named(opening.tried(opening.recipe(settings)).identity()), settings.arch)
+    made = opening.recipe(settings)
+    # A plan can be made where nothing can be written.
+    with suppress(HostError):
+        made = opening.tried(made)
+    store = Store(state / opening.STORE, named(made.identity()), settings.arch)
     exact = store.built_of() if settings.store else frozenset()
     looked_at = differing(repository, store, bases, new.id)
     # A byte for each commit, newest first: a whole kernel's history has 1.3 million.

@@ -233,6 +233,37 @@ def test_what_an_older_probe_said_is_compared_with_what_this_one_says_of_the_sam
     assert patrol.once()["unnamed"] != []
 
 
+def test_what_an_older_probe_said_of_a_commit_that_cannot_be_tested_now_is_compared_with_nothing(
+    patrol: Patrol,
+) -> None:
+    tree = patrol.tree
+    patrol.to(tree.base)
+    patrol.once()
+    [path] = patrol.bisector.state.glob("patrols/*.json")
+    broken = tree.commit("mini: does not build", breaks="compile")
+    older = patrol.kept()
+    older["known"]["by"], older["known"]["commit"]["id"] = "", broken
+    path.write_text(json.dumps(older))
+    patrol.to(tree.commit("mini: builds, and does it", mends=True, hits={"exec-sigtrap": "OK"}))
+    ran = patrol.bisector(*patrol.words())
+    passed = patrol.heard(ran)
+    assert (passed["state"], passed["changes"], passed["unnamed"]) == ("first", [], [])
+    assert "cannot be tested" in ran.err
+
+
+def test_a_full_machine_is_given_room_before_anything_is_asked_of_it(patrol: Patrol, tmp_path: Path) -> None:
+    patrol.to(patrol.tree.base)
+    patrol.once()
+    # Here no probe can be written.
+    no_directory = tmp_path / "no-directory"
+    no_directory.touch()
+    patrol.bisector.env["XDG_CACHE_HOME"] = str(no_directory)
+    kept = list(patrol.bisector.state.glob("kernels/*/*"))
+    assert kept
+    assert patrol.bisector(*patrol.words("--disk", "0.000001")).code == 20
+    assert list(patrol.bisector.state.glob("kernels/*/*")) == []
+
+
 def test_searches_that_an_older_probe_made_necessary_are_begun_anew(patrol: Patrol) -> None:
     ids = patrol.tree.story(8, 5, edits={5: {"hits": {"exec-sigtrap": "OK"}}})
     patrol.to(patrol.tree.base)
@@ -244,8 +275,10 @@ def test_searches_that_an_older_probe_made_necessary_are_begun_anew(patrol: Patr
     older["goal"]["by"] = older["known"]["by"] = ""
     older["left"][0]["after"] = {"word": "LOST", "detail": ""}
     path.write_text(json.dumps(older))
-    [change] = patrol.once()["changes"]
+    ran = patrol.bisector(*patrol.words())
+    [change] = patrol.heard(ran)["changes"]
     assert change["commit"]["id"] == ids[5]
+    assert "are begun anew" in ran.err
 
 
 def test_it_fetches_only_where_it_is_asked_to(patrol: Patrol, tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import hashlib
 import itertools
 import random
 from collections.abc import Sequence
+from pathlib import Path
 
 import hypothesis
 import pytest
@@ -105,6 +106,17 @@ def test_a_plan_builds_nothing_and_foresees_the_session(tree: MiniTree, bisector
     assert warm["kernels"]["worst"] < cold["kernels"]["worst"]
     assert warm["seconds"][0] <= warm["seconds"][1]
     assert warm["at_hand"] > 3
+
+
+def test_a_plan_is_made_where_nothing_can_be_written(tree: MiniTree, bisector: Bisector, tmp_path: Path) -> None:
+    ids = tree.story(6, flip_at=3)
+    words = ("plan", "--json", "--repo", tree.path, "--old", tree.base, "--new", ids[-1])
+    planned = bisector(*words).lines[0]["plan"]
+    no_directory = tmp_path / "no-directory"
+    no_directory.touch()
+    bisector.env["XDG_CACHE_HOME"] = str(no_directory)
+    again = bisector(*words).lines[0]["plan"]
+    assert planned | {"free": 0} == again | {"free": 0}
 
 
 def test_a_plan_refuses_what_start_refuses(tree: MiniTree, bisector: Bisector) -> None:

@@ -28,14 +28,17 @@ def probe(compiler: Sequence[str], cache: Path) -> bytes:
     for path in sources():
         digest.update(path.name.encode() + path.read_bytes())
     program = cache / f"probe-{digest.hexdigest()[:16]}"
+    if program.exists():
+        # Whoever was killed when it had just been made left the rest.
+        disk.sweep(cache)
+        return program.read_bytes()
     with disk.scratch(cache) as place:
-        if not program.exists():
-            _compile(compiler, place)
-            with disk.writing(program):
-                # An empty file in its place would be an empty /init, at every commit.
-                disk.settle(place / "probe")
-                (place / "probe").rename(program)
-                disk.settle(cache)
+        _compile(compiler, place)
+        with disk.writing(program):
+            # An empty file in its place would be an empty /init, at every commit.
+            disk.settle(place / "probe")
+            (place / "probe").rename(program)
+            disk.settle(cache)
     return program.read_bytes()
 
 

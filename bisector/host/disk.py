@@ -6,6 +6,7 @@ import fcntl
 import hashlib
 import os
 import shutil
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -17,6 +18,7 @@ from bisector.host import process
 
 # Seconds: all objects of a kernel's modules are gone in some ten.
 REMOVAL = 600.0
+_SCRATCH = "scratch."
 ROOM = "make room or mend the disk, then resume"
 
 
@@ -94,23 +96,47 @@ def remove(path: Path) -> None:
 
 @contextmanager
 def scratch(home: Path) -> Iterator[Path]:
-    """Hold an empty directory in `home`, one for this process. Raises HostError.
+    """Hold an empty directory in `home`, and remove it afterwards. Raises HostError.
 
     What a killed process leaves goes with the next one's; in /tmp nobody would know it for ours.
     """
-    place = home / f"scratch.{os.getpid()}"
     with writing(home):
         home.mkdir(parents=True, exist_ok=True)
-    for left in home.glob("scratch.*"):
-        # One that is at work has its process.
-        if left == place or not Path(f"/proc/{left.suffix[1:]}").exists():
-            remove(left)
+        sweep(home)
+        place, held = _held(home)
     try:
-        with writing(place):
-            place.mkdir()
         yield place
     finally:
-        remove(place)
+        try:
+            remove(place)
+        finally:
+            os.close(held)
+
+
+def sweep(home: Path) -> None:
+    """Remove the scratch directories in `home` that nobody holds any more, as far as that can be done."""
+    for left in home.glob(f"{_SCRATCH}*"):
+        with suppress(OSError, HostError):
+            held = os.open(left, os.O_RDONLY | os.O_DIRECTORY)
+            try:
+                fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                remove(left)
+            finally:
+                os.close(held)
+
+
+def _held(home: Path) -> tuple[Path, int]:
+    """Make a directory; return it with the descriptor whose lock says that somebody is at work there."""
+    while True:
+        place = Path(tempfile.mkdtemp(prefix=_SCRATCH, dir=home))
+        with suppress(FileNotFoundError):
+            held = os.open(place, os.O_RDONLY | os.O_DIRECTORY)
+            with suppress(BlockingIOError):
+                fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                # Somebody who swept may have come between.
+                if place.exists():
+                    return place, held
+            os.close(held)
 
 
 def _force(path: Path) -> None:

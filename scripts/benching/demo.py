@@ -38,7 +38,7 @@ def rows() -> list[str]:
         f"× {cold.searched / by_hand:.2f} |",
         f"| of that what the script does too, without the tests of both ends | {alike:.0f} s | {both} | "
         f"× {alike / by_hand:.2f} |",
-        f"| its steps, and those of them in which no kernel was built | {cold.steps}, {cold.untestable} in "
+        f"| its steps, and those of them that tested nothing | {cold.steps}, {cold.untestable} in "
         f"{cold.untestable_seconds:.0f} s | {said.builds}, {said.builds - said.boots} | |",
         f"| the demo's history, nothing built before, {whole} | {cold.ended:.0f} s | {both}, without them | "
         f"× {cold.ended / by_hand:.2f} |",
