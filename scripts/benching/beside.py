@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import statistics
 import subprocess
-import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -81,10 +81,13 @@ def _builds(
         alone.append(timed_anew())
         runner = Aside(MODULE, state / "log")
         try:
-            runner.say(encode(Work(chosen, str(state / "tests" / f"ahead-{number}"), str(state), commit)))
+            work = state / f"work-{number}.json"
+            work.write_bytes(encode(Work(chosen, str(state / "tests" / f"ahead-{number}"), str(state), commit)))
+            runner.say(os.fsencode(work))
             runner.say(encode(Order(commit, exact=True, clean=True)))
             while sum(1 for _ in state.glob("workspaces/*/1/clean/kernel/*.o")) < BEGUN:
-                time.sleep(0.2)
+                if runner.heard(0.2) != b"":
+                    raise SystemExit(f"the other kernel was not begun: {(state / 'log').read_text()[-400:]}")
             loaded.append(timed_anew())
             if runner.heard(0) != b"":
                 raise SystemExit("the other kernel was finished too early")
