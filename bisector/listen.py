@@ -99,10 +99,13 @@ class _Listener:
             judged = now if quiet else judged
 
     def _last_look(self) -> None:
-        """Look at the clock of a guest that has ended: a quick one may have come to its end between two looks."""
+        """Look at the clock of a guest that has ended: a quick one may have come to its end between two looks.
+
+        The clock of a machine that is off may have leapt to the date of a timer, in years: no guest needed those.
+        """
         with suppress(monitor.Gone):
             if (told := self.qemu.clock(self.register)) is not None:
-                self.seen.watch.look(told, quiet=False)
+                self.seen.watch.look(told if told < self.seen.watch.limits.total else self.guest, quiet=False)
 
     def _last_words(self) -> None:
         """End QEMU, whose guest has ended, and hear all that is still on the line: it closes behind that."""
@@ -123,6 +126,9 @@ class _Listener:
         # What was said before the clock was read waits by now, or there is nothing. What waits may have been said
         # after it as well, and the clock of an idle guest leaps: it counts as said at the next look.
         late = self.said.read(0)
+        if told - self.guest >= self.seen.watch.limits.silence and self.qemu.state() == "shutdown":
+            # The leap of a machine that is off already. The loop says so at its next turn.
+            return None, True
         if (ending := self.seen.watch.look(told, quiet=late == "")) is not None:
             return ending, True
         self.seen.hear(late or "")

@@ -181,11 +181,14 @@ def test_nobody_can_swallow_that_the_log_is_not_whole(tmp_path: Path) -> None:
 class Told:
     """A boot by script: what is read at each look, before and after the guest's clock was asked.
 
-    `rest`: what comes through the line when QEMU is told to end.
+    `rest`: what comes through the line when QEMU is told to end. `off`: what the clock says of a guest that has
+    ended, if not what it said last; `at_off`: the look from which on the machine is off, before anybody is told.
     """
 
     looks: list[tuple[str, float, str]]
     rest: list[str] = field(default_factory=list)
+    off: float | None = None
+    at_off: int = 1000
     guest_ended: bool = False
     guest_reset: bool = False
     _turn: int = -1
@@ -198,8 +201,13 @@ class Told:
 
     def clock(self, _: int) -> float:
         self._late = True
+        if self.guest_ended and self.off is not None:
+            return self.off
         # Once more when the guest has ended.
         return self.looks[min(self._turn, len(self.looks) - 1)][1]
+
+    def state(self) -> str:
+        return "shutdown" if self._turn >= self.at_off else "running"
 
     def quit(self) -> None:
         self._told_to_end = True
@@ -247,6 +255,28 @@ def test_what_a_guest_needed_is_known_although_it_ends_between_two_looks(monkeyp
     assert listen.listened(told, seen, told, 0) is Ending.POWERED_OFF  # type: ignore[arg-type]
     spans = seen.watch.spans()
     assert (spans.boot, spans.total) == (4, 4)
+
+
+def test_the_leap_of_a_clock_whose_machine_is_off_is_nothing_that_a_guest_needed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    begin = frame(0, "begin version=1") + "\n"
+    # Seen with the last look.
+    monkeypatch.setattr(listen, "LOOK", 0.0)
+    told = Told([(begin, 3, ""), ("the end\n", 4, "")], off=633_437_444)
+    seen = listen.Seen(Watch(FLOOR, NONCE, monitor.GRAIN))
+    assert listen.listened(told, seen, told, 0) is Ending.POWERED_OFF  # type: ignore[arg-type]
+    spans = seen.watch.spans()
+    assert (spans.boot, spans.silence, spans.total) == (4, 4, 5)
+    # And with one before, when nobody was told yet that the guest has ended: that is no silence.
+    told = Told([(begin, 3, ""), ("", 633_437_444, "")], off=633_437_444, at_off=1)
+    seen = listen.Seen(Watch(FLOOR, NONCE, monitor.GRAIN))
+    assert listen.listened(told, seen, told, 0) is Ending.POWERED_OFF  # type: ignore[arg-type]
+    assert seen.watch.spans().total == 4
+    # A guest that sleeps as long is silent.
+    told = Told([(begin, 3, ""), ("", 633_437_444, "")])
+    seen = listen.Seen(Watch(FLOOR, NONCE, monitor.GRAIN))
+    assert listen.listened(told, seen, told, 0) is Ending.SILENT  # type: ignore[arg-type]
 
 
 def test_what_is_on_the_line_when_the_guest_has_ended_is_heard(monkeypatch: pytest.MonkeyPatch) -> None:
