@@ -19,6 +19,8 @@ SLEPT = 2.0
 # Host seconds of looks that the guest's talk overtook, after which it is halted for one that nothing can overtake;
 # and how long the last words of a QEMU that is halted need to get through the line.
 OVERTAKEN, DRAINED = 0.5, 0.02
+# Guest seconds that no boot needs, whatever limits it has: a session may have some that such a leap has made.
+DAY = 86400.0
 
 
 @dataclass(slots=True)
@@ -105,7 +107,8 @@ class _Listener:
         """
         with suppress(monitor.Gone):
             if (told := self.qemu.clock(self.register)) is not None:
-                self.seen.watch.look(told if told < self.seen.watch.limits.total else self.guest, quiet=False)
+                leapt = told >= min(self.seen.watch.limits.total, DAY)
+                self.seen.watch.look(self.guest if leapt else told, quiet=False)
 
     def _last_words(self) -> None:
         """End QEMU, whose guest has ended, and hear all that is still on the line: it closes behind that."""

@@ -268,6 +268,11 @@ def test_the_leap_of_a_clock_whose_machine_is_off_is_nothing_that_a_guest_needed
     assert listen.listened(told, seen, told, 0) is Ending.POWERED_OFF  # type: ignore[arg-type]
     spans = seen.watch.spans()
     assert (spans.boot, spans.silence, spans.total) == (4, 4, 5)
+    # Nor where the limits come from such a leap.
+    told = Told([(begin, 3, ""), ("the end\n", 4, "")], off=633_437_444)
+    seen = listen.Seen(Watch(replace(FLOOR, total=2.5e9), NONCE, monitor.GRAIN))
+    assert listen.listened(told, seen, told, 0) is Ending.POWERED_OFF  # type: ignore[arg-type]
+    assert seen.watch.spans().total == 5
     # And with one before, when nobody was told yet that the guest has ended: that is no silence.
     told = Told([(begin, 3, ""), ("", 633_437_444, "")], off=633_437_444, at_off=1)
     seen = listen.Seen(Watch(FLOOR, NONCE, monitor.GRAIN))
