@@ -24,7 +24,7 @@ from bisector.settings import Settings
 # Raise it when an older bisector could misread what a newer one wrote. And the bytes of a file that one of ours has.
 SHAPE, BYTES = 1, 64 << 20
 # Our modules that give up boots, and read what they said.
-_READING = ("watch", "boot", "frames", "probe", "facts", "stops", "scenarios")
+_READING = ("watch", "listen", "still", "boot", "frames", "probe", "facts", "stops", "scenarios")
 _SIDES = (Verdict.OLD, Verdict.NEW)
 
 

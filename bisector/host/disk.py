@@ -119,8 +119,8 @@ def sweep(home: Path) -> None:
         with suppress(OSError, HostError):
             held = os.open(left, os.O_RDONLY | os.O_DIRECTORY)
             try:
-                fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                remove(left)
+                if locked(held, 0):
+                    remove(left)
             finally:
                 os.close(held)
 
@@ -131,11 +131,9 @@ def _held(home: Path) -> tuple[Path, int]:
         place = Path(tempfile.mkdtemp(prefix=_SCRATCH, dir=home))
         with suppress(FileNotFoundError):
             held = os.open(place, os.O_RDONLY | os.O_DIRECTORY)
-            with suppress(BlockingIOError):
-                fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                # Somebody who swept may have come between.
-                if place.exists():
-                    return place, held
+            # Somebody who swept may have come between.
+            if locked(held, 0) and place.exists():
+                return place, held
             os.close(held)
 
 
@@ -150,7 +148,7 @@ def _force(path: Path) -> None:
     process.output(process.bound_to_us(["rm", "-rf", "--", str(path)]), seconds=REMOVAL)
 
 
-def locked(lock: TextIO, seconds: float, how: int = fcntl.LOCK_EX) -> bool:
+def locked(lock: TextIO | int, seconds: float, how: int = fcntl.LOCK_EX) -> bool:
     """Take a file's lock, which goes with the open file; False if somebody else has it for so long."""
     until = time.monotonic() + seconds
     while True:
