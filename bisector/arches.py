@@ -13,7 +13,8 @@ class Architecture:
 
     `name`: kbuild's ARCH. `machine` and `cpu`: QEMU's. `image`: the make target; `image_path`: where make
     leaves it, below the object directory. `console`: the kernel command line's first words. `clock`: the physical
-    address at which the machine's clock chip has its seconds.
+    address at which the machine's clock chip has its seconds. `suspects`: the files that a hit, its signal and a
+    step go through, in all versions, and directories of such.
     """
 
     name: str
@@ -26,6 +27,7 @@ class Architecture:
     console: str
     clock: int
     host_machine: str
+    suspects: tuple[str, ...]
 
 
 ARCHITECTURES = (
@@ -44,6 +46,43 @@ ARCHITECTURES = (
         # PL011's neighbour PL031, register RTCDR (QEMU, hw/arm/virt.c: VIRT_RTC).
         clock=0x09010000,
         host_machine="aarch64",
+        suspects=(
+            "arch/arm64/include/asm/daifflags.h",
+            "arch/arm64/include/asm/debug-monitors.h",
+            "arch/arm64/include/asm/entry-common.h",
+            "arch/arm64/include/asm/exception.h",
+            "arch/arm64/include/asm/hw_breakpoint.h",
+            "arch/arm64/include/asm/processor.h",
+            "arch/arm64/include/asm/ptrace.h",
+            "arch/arm64/include/asm/thread_info.h",
+            "arch/arm64/kernel/debug-monitors.c",
+            "arch/arm64/kernel/entry-common.c",
+            "arch/arm64/kernel/entry.S",
+            "arch/arm64/kernel/hw_breakpoint.c",
+            "arch/arm64/kernel/process.c",
+            "arch/arm64/kernel/ptrace.c",
+            "arch/arm64/kernel/signal.c",
+            "arch/arm64/kernel/syscall.c",
+            # Debug exceptions were handed out here, before v6.17.
+            "arch/arm64/mm/fault.c",
+            # The signals of O_ASYNC are sent by way of irq_work and send_sigio().
+            "fs/fcntl.c",
+            "include/linux/entry-common.h",
+            "include/linux/hw_breakpoint.h",
+            "include/linux/irq-entry-common.h",
+            "include/linux/perf_event.h",
+            "include/linux/ptrace.h",
+            "include/linux/resume_user_mode.h",
+            "include/linux/tracehook.h",
+            "include/uapi/linux/perf_event.h",
+            "kernel/entry",
+            "kernel/events/core.c",
+            "kernel/events/hw_breakpoint.c",
+            "kernel/irq_work.c",
+            "kernel/ptrace.c",
+            "kernel/signal.c",
+            "kernel/task_work.c",
+        ),
     ),
 )
 

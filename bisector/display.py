@@ -73,7 +73,8 @@ class Display:
                 self.say(f"limits of a boot, from {event.boots} boots of the ends: {rules.limits(event.limits)}")
             case Searching():
                 known = "" if event.differing is None else f", {event.differing} of which can make another kernel"
-                self.say(f"searching {event.commits} commits{known}")
+                likely = f", {event.suspected} of these by a suspected file" if event.suspected else ""
+                self.say(f"searching {event.commits} commits{known}{likely}")
             case Tested():
                 self._step(event.step)
             case Marked():

@@ -69,11 +69,13 @@ class Searching(Event, frozen=True, tag="search"):
     """git bisect run begins: commits in the range, and the tested commits that bound it from below.
 
     `differing`: so many of them, but merges, can make another kernel than their parent; None: that is not known.
+    `suspected`: so many of these change a path that is suspected.
     """
 
     commits: int
     olds: tuple[str, ...]
     differing: int | None = None
+    suspected: int | None = None
 
 
 class Concluded(Event, frozen=True, tag="conclusion"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import posixpath
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -41,12 +42,13 @@ def settings(
     cpu: str = "",
     limits: Mapping[str, float] | None = None,
     on: Mapping[str, Verdict] | None = None,
+    suspect: Sequence[str] = (),
 ) -> Settings:
     """Return a session's settings. Raises UserError for what cannot be.
 
     The names are those of the command line's options. `build_memory`, `build_disk`: GiB. `limits`: of a boot, by the
-    names of `model.Limits`: guest seconds, and MiB of output. `on`: what an outcome's name means. None: what is usual
-    on this machine, or what the ends say.
+    names of `model.Limits`: guest seconds, and MiB of output. `on`: what an outcome's name means. `suspect`: paths of
+    the tree, "." for all of it; empty: the architecture's. None: what is usual on this machine, or what the ends say.
     """
     row = architecture(arch)
     place = Path(repo).absolute()
@@ -59,8 +61,10 @@ def settings(
                 "it goes to make or QEMU as it is: letters, digits, and . / + - _",
             )
     sandboxed = walls.chosen(sandbox)
-    usual = {"jobs": None, "ahead": None, "build_memory": None, "ccache": True, "sandbox": "auto"}
-    said = {"jobs": jobs, "ahead": ahead, "build_memory": build_memory, "ccache": ccache, "sandbox": sandbox}
+    suspects = _suspects(suspect) or row.suspects
+    usual: dict[str, object] = {"jobs": None, "ahead": None, "build_memory": None, "ccache": True, "sandbox": "auto"}
+    said: dict[str, object] = {"jobs": jobs, "ahead": ahead, "build_memory": build_memory, "ccache": ccache}
+    usual, said = usual | {"suspect": row.suspects}, said | {"sandbox": sandbox, "suspect": suspects}
     try:
         return Settings(
             repo=str(place),
@@ -85,10 +89,26 @@ def settings(
             confidence=confidence,
             store=store,
             ahead=ahead if ahead is not None else opening.ahead(),
+            suspects=suspects,
             given={name: str(value) for name, value in said.items() if value != usual[name]},
         )
     except ValueError as error:
         raise UserError(str(error), "bisector start --help says what each option takes") from error
+
+
+def _suspects(said: Sequence[str]) -> tuple[str, ...]:
+    """Return paths as git tells them, "" for the whole tree. Raises UserError for those that leave the tree."""
+    found = []
+    for word in said:
+        path = posixpath.normpath(word) if word else ".."
+        if path.startswith(("/", "..")):
+            raise UserError(
+                f"--suspect {word!r} is no path in the kernel's tree",
+                "a file or a directory, as kernel/signal.c; . for all",
+            )
+        _require_storable(path, "--suspect")
+        found.append("" if path == "." else path)
+    return tuple(dict.fromkeys(found))
 
 
 def _limits(said: Mapping[str, float]) -> dict[str, float]:

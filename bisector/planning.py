@@ -18,7 +18,7 @@ from bisector.host import trees
 from bisector.host.repository import Repository
 from bisector.known import Session
 from bisector.model import Commit
-from bisector.reuse.alike import Selection
+from bisector.reuse.alike import Differing, Selection
 from bisector.reuse.kin import LOOKED_AT
 from bisector.reuse.store import Store, named
 from bisector.settings import Settings
@@ -39,13 +39,18 @@ def plan(settings: Settings, repository: Repository, old: Commit, new: Commit, s
         made = opening.tried(made)
     store = Store(state / opening.STORE, named(made.identity()), settings.arch)
     exact = store.built_of() if settings.store else frozenset()
-    looked_at = differing(repository, store, bases, new.id)
+    known = differing(repository, store, bases, new.id, settings.suspects)
+    looked_at = known.looked_at
     # A byte for each commit, newest first: a whole kernel's history has 1.3 million.
-    there, differ = bytearray(), bytearray()
+    there, differ, suspected = bytearray(), bytearray(), bytearray()
     for commit in repository.between(bases, new.id):
         there.append(commit in exact)
         differ.append(looked_at.get(commit, _UNSEEN))
-    steps, search = forecast.searched(_estimated(differ, looked_at)[::-1], there[::-1])
+        suspected.append(commit in known.suspected)
+    if len(looked_at) >= LOOKED_AT:
+        # Too many for the search to know: it takes all alike.
+        suspected = bytearray()
+    steps, search = forecast.searched(_estimated(differ, looked_at)[::-1], there[::-1], suspected[::-1])
     risk = (1 - settings.confidence) / 4
     # Of the commit, of the new end without it, and of its parent.
     shown = Rates(Tally(0, settings.end_boots), Tally(settings.end_boots, 0))
@@ -67,6 +72,7 @@ def plan(settings: Settings, repository: Repository, old: Commit, new: Commit, s
         _needs(repository, state, new, settings.ahead if settings.store else 0),
         shutil.disk_usage(_existing(state)).free,
         forecast.seconds(on_top, forecast.CERTIFYING, booted, measured(state, settings)),
+        sum(suspected) if looked_at and suspected else None,
     )
 
 
@@ -86,14 +92,16 @@ def require_range(repository: Repository, old: Commit, new: Commit) -> None:
         )
 
 
-def differing(repository: Repository, store: Store, olds: Sequence[str], new: str) -> dict[str, bool]:
-    """Return of each commit but merges whether it can make another kernel than its parent; {} if that is unknown.
+def differing(
+    repository: Repository, store: Store, olds: Sequence[str], new: str, suspects: Sequence[str]
+) -> Differing:
+    """Return of each commit but merges whether it can make another kernel than its parent; none if that is unknown.
 
     Known as soon as any kernel of this recipe was built: by what took part in that. Of a long range: of the newest.
     """
     if (parts := store.newest_parts()) is None:
-        return {}
-    return Selection(parts, store.arch).differing(trees.touched(repository, olds, new, LOOKED_AT))
+        return Differing({}, frozenset())
+    return Selection(parts, store.arch).differing(trees.touched(repository, olds, new, LOOKED_AT), suspects)
 
 
 def _estimated(seen: Sequence[int], looked_at: Mapping[str, bool]) -> bytes:

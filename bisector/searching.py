@@ -37,18 +37,22 @@ class GitSearch:
         self.bench = steps.bench
         arch = self.bench.recipe.architecture.name
         self.kernels = Kernels(self.bench.known, functools.partial(trees.changes, repository), arch)
-        # The commits that can make another kernel than their parent, merges but for; None: that is not known.
+        # The commits that can make another kernel than their parent, merges but for; None: that is not known. And
+        # those of them that change a suspected path.
         self._differing: set[str] | None = None
+        self._suspected: frozenset[str] = frozenset()
 
     def candidates(self, question: Question, olds: tuple[str, ...], within: Range) -> list[str]:
         """Let git search; return the commits that are left, newest first: one, or those that untestable ones hide."""
         self._marks(within)  # refuses a journal that cannot be this search's, before anything is done
-        new = self.steps.session.started.new.id
-        touched = trees.touched(self.repository, olds, new, LOOKED_AT)
-        self._differing = self.kernels.differing_in(new, touched)
+        started = self.steps.session.started
+        touched = trees.touched(self.repository, olds, started.new.id, LOOKED_AT)
+        known = self.kernels.differing_in(started.new.id, touched, started.settings.suspects)
+        if known is not None:
+            self._differing, self._suspected = known.able(), known.suspected
         if self.steps.session.searching is None:
-            known = None if self._differing is None else len(self._differing)
-            self.steps.record(Searching(commits=len(within), olds=olds, differing=known))
+            numbers = (None, None) if known is None else (len(self._differing or ()), len(self._suspected))
+            self.steps.record(Searching(len(within), olds, *numbers))
         # A git or a child of it that was killed: begun again, and told what the journal knows.
         return retrying.calling(self.bench.warn, lambda: self._searched(question, olds, within))
 
@@ -193,8 +197,10 @@ class GitSearch:
         there = {commit for commit, made in self.bench.known.items() if isinstance(made, Kernel)}
         if self.bench.store is not None:
             there |= self.bench.store.built_of()
-        halves = Midpoints(within, self._differing, there, weighing.build_cost(self.steps))
-        paid = sum(commit not in self.steps.session.inherited for commit in marks)
+        build = weighing.build_cost(self.steps)
+        halves = Midpoints(within, self._differing, there, build, self._suspected)
+        told = (commit for commit, found in marks.items() if found is not Verdict.UNTESTABLE)
+        paid = sum(commit not in self.steps.session.inherited for commit in told)
         return halves, marks | {self.steps.session.started.new.id: Verdict.NEW}, paid
 
 

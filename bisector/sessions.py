@@ -113,7 +113,7 @@ def _question(started: Started) -> tuple[object, ...]:
 
     What a person said of it counts, by `Settings.given`.
     """
-    decided = ("jobs", "ahead", "build_memory", "ccache", "sandbox")
+    decided = ("jobs", "ahead", "build_memory", "ccache", "sandbox", "suspects")
     settings = {key: value for key, value in asdict(started.settings).items() if key not in decided}
     return started.old.id, started.new.id, settings
 

@@ -22,7 +22,8 @@ class Settings:
     bound. `confirm_boots`: 0 for as many as the rates ask for. `given`: the words of a person on what this machine
     else decides, for a later machine decides otherwise. `confidence`: that the commit which is named is the one.
     `store`: kernels that other sessions built are taken, and ours are kept for them. `ahead`: processes that build
-    what the next step may need.
+    what the next step may need. `suspects`: paths whose commits the search takes to be as likely as all others
+    together; "" is every path, and none makes all alike.
     """
 
     repo: str
@@ -48,6 +49,7 @@ class Settings:
     confidence: float = 0.99
     store: bool = True
     ahead: int = 0
+    suspects: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         """Refuse what no start of ours writes: a journal may be damaged, or be somebody else's."""

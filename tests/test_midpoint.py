@@ -32,10 +32,11 @@ def searched(
     differing: Collection[str] | None = None,
     there: Collection[str] = (),
     build: float = 9.0,
+    suspected: Collection[str] = (),
 ) -> list[str]:
     """Return the commits that a search tests, in order; see that it ends at the culprit."""
     verdicts = {within.ids[-1]: Verdict.NEW}
-    halves, tested = Midpoints(within, differing, there, build), list[str]()
+    halves, tested = Midpoints(within, differing, there, build, suspected), list[str]()
     while commit := halves.following(verdicts, len(tested)) or halving.middle(within, verdicts):
         assert commit not in verdicts
         verdicts[commit] = Verdict.NEW if within.is_ancestor(culprit, commit) else Verdict.OLD
@@ -108,13 +109,64 @@ def test_a_kernel_at_hand_goes_before_a_better_split_that_must_be_built() -> Non
     assert Midpoints(within, None, {at_hand}, 0.0).following(verdicts, 0) != at_hand
 
 
-def test_git_chooses_around_commits_that_cannot_be_tested() -> None:
-    within = line(0, 100)
-    verdicts = {within.ids[-1]: Verdict.NEW, within.ids[50]: Verdict.UNTESTABLE}
-    assert Midpoints(within, None, (), 9.0).following(verdicts, 1) is None
-    # Not where the search has left them behind.
-    verdicts[within.ids[40]] = Verdict.NEW
-    assert Midpoints(within, None, (), 9.0).following(verdicts, 2) is not None
+@pytest.mark.parametrize("size", [1, 2, 30, 300])
+@pytest.mark.parametrize("known", [True, False])
+def test_a_search_goes_past_a_row_of_commits_that_cannot_be_tested(size: int, known: bool) -> None:
+    within, first = line(0, 1000), 399
+    # All that make the last one's kernel are broken with it.
+    end = -(-(first + size) // 3) * 3 if known else first + size
+    broken = set(within.ids[first:end])
+    differing = set(within.ids[::3]) | set(within.ids[first : first + size]) if known else None
+    halved = math.ceil(math.log2(1000 if differing is None else len(differing)))
+    # Beside the row is the hardest; the one right behind it cannot be told from the row itself.
+    for culprit in (within.ids[first - 3], within.ids[end + 3], within.ids[0], within.ids[-1]):
+        verdicts, halves = {within.ids[-1]: Verdict.NEW}, Midpoints(within, differing, (), 9.0)
+        missed = told = 0
+        while commit := halves.following(verdicts, told):
+            assert commit not in verdicts
+            if commit in broken:
+                verdicts[commit], missed = Verdict.UNTESTABLE, missed + 1
+            else:
+                verdicts[commit], told = told_of(within, commit, culprit), told + 1
+        left = halving.left(within, verdicts)
+        # What is left makes one kernel, as far as that is known.
+        assert culprit in left
+        assert len(left if differing is None else differing.intersection(left)) == 1
+        assert missed <= 2 * math.log2(2 * size) + 1
+        assert told <= halved + missed + SPARE
+
+
+def test_all_are_tested_at_last_if_they_hide_the_culprit() -> None:
+    within = line(0, 60)
+    broken = set(within.ids[20:40])
+    verdicts, halves = {within.ids[-1]: Verdict.NEW}, Midpoints(within, None, (), 9.0)
+    while commit := halves.following(verdicts, 0):
+        assert commit not in verdicts
+        verdicts[commit] = Verdict.UNTESTABLE if commit in broken else told_of(within, commit, within.ids[30])
+    assert {*halving.left(within, verdicts)} == {*broken, within.ids[40]}
+
+
+def told_of(within: Range, commit: str, culprit: str) -> Verdict:
+    return Verdict.NEW if within.is_ancestor(culprit, commit) else Verdict.OLD
+
+
+@pytest.mark.parametrize("suspected", [1, 8, 40])
+def test_the_suspected_commits_are_found_with_few_kernels_and_all_others_with_a_step_more_at_most(
+    suspected: int,
+) -> None:
+    chance, within = random.Random(7), line(0, 700)
+    likely = set(chance.sample(within.ids, suspected))
+    steps = {one: len(searched(within, one, within.ids, suspected=likely)) for one in within.ids}
+    assert max(steps.values()) <= math.ceil(math.log2(700)) + 1 + SPARE
+    assert max(steps[one] for one in likely) <= math.ceil(math.log2(2 * suspected)) + 1 + SPARE
+
+
+def test_where_all_are_suspected_none_is() -> None:
+    within = line(0, 300)
+    for culprit in within.ids[::37]:
+        assert searched(within, culprit, within.ids, suspected=within.ids) == searched(within, culprit, within.ids)
+    # As where none of those that can is: one that is out of the range, or no one.
+    assert searched(within, within.ids[9], within.ids, suspected=["gone"]) == searched(within, within.ids[9])
 
 
 def test_a_long_range_is_searched_as_a_short_one() -> None:

@@ -25,7 +25,7 @@ from tests.conftest import ONCE, Bisector
 from tests.minitree import MiniTree
 
 
-def built(differs: Sequence[bool], there: Sequence[bool], culprit: int) -> int:
+def built(differs: Sequence[bool], there: Sequence[bool], culprit: int, suspected: Sequence[bool] = ()) -> int:
     """Count the kernels that a search builds."""
     ids = [hashlib.sha1(str(at).encode()).hexdigest() for at in range(len(differs))]
     within = Range(zip(ids, [["base"], *([one] for one in ids)], strict=False))
@@ -33,7 +33,8 @@ def built(differs: Sequence[bool], there: Sequence[bool], culprit: int) -> int:
     at_hand = set(itertools.compress(ids, there))
     have = {kernels[commit] for commit in ("base", ids[-1], *at_hand)}
     known = {kernels["base"]: Verdict.OLD, kernels[ids[-1]]: Verdict.NEW}
-    halves = Midpoints(within, set(itertools.compress(ids, differs)), at_hand, 9.0)
+    able, likely = (set(itertools.compress(ids, some)) for some in (differs, suspected))
+    halves = Midpoints(within, able, at_hand, 9.0, likely & able)
     verdicts, paid, builds = {ids[-1]: Verdict.NEW}, 0, 0
     while commit := halves.following(verdicts, paid) or halving.middle(within, verdicts):
         kernel = kernels[commit]
@@ -52,6 +53,24 @@ def test_no_search_builds_more_than_was_foreseen(commits: list[tuple[bool, bool]
     builds = [built(differs, there, place) for place, can in enumerate(differs) if can]
     assert told.median <= told.worst
     assert max(builds, default=0) <= told.worst
+
+
+@hypothesis.given(st.lists(st.tuples(st.booleans(), st.booleans(), st.booleans()), min_size=1, max_size=60))
+def test_no_search_with_suspects_builds_more_than_was_foreseen(commits: list[tuple[bool, bool, bool]]) -> None:
+    differs, there, suspected = (list(some) for some in zip(*commits, strict=True))
+    _, told = forecast.searched(differs, there, suspected)
+    builds = [built(differs, there, place, suspected) for place, can in enumerate(differs) if can]
+    assert told.median <= told.worst
+    assert max(builds, default=0) <= told.worst
+
+
+def test_suspects_halve_what_is_foreseen_in_one_half_of_the_cases() -> None:
+    differs, suspected = [True] * 1000, [number % 125 == 60 for number in range(1000)]
+    boots, builds = forecast.searched(differs, [False] * 1000, suspected)
+    assert boots == builds
+    assert builds.median <= 6
+    assert builds.worst == forecast.searched(differs, [False] * 1000)[1].worst + 1
+    assert forecast.searched(differs, [False] * 1000, differs) == forecast.searched(differs, [False] * 1000)
 
 
 @hypothesis.given(st.lists(st.booleans(), min_size=1, max_size=60))

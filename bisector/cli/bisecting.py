@@ -12,7 +12,7 @@ from typing import Any
 import click
 
 from bisector import answers, api, changes, events, sessions, verdict
-from bisector.cli.options import building, common, outcome, settings, state_directory, told
+from bisector.cli.options import building, common, outcome, searching, settings, state_directory, told
 from bisector.cli.printing import CODES, Printer
 from bisector.cli.queueing import FROM, MARK, MARKED, Queueing
 from bisector.display import table
@@ -35,6 +35,7 @@ Printing = Callable[[], Printer]
 @common
 @told
 @building
+@searching
 @click.option(FROM, expose_value=False, metavar="JOBS.toml", help="A file of [[job]]s, each with these options.")
 @click.option("--old", "--good", "old", required=True, metavar="REV", help="A commit with the old behaviour.")
 @click.option("--new", "--bad", "new", required=True, metavar="REV", help="A later one with the new behaviour.")

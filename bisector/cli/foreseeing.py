@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from bisector import answers, api
-from bisector.cli.options import building, common, settings, state_directory
+from bisector.cli.options import building, common, searching, settings, state_directory
 from bisector.cli.printing import Printer
 from bisector.display import table
 from bisector.report import plan as words
@@ -18,6 +18,7 @@ from bisector.report import plan as words
 @click.command()
 @common
 @building
+@searching
 @click.option("--old", "--good", "old", required=True, metavar="REV", help="A commit with the old behaviour.")
 @click.option("--new", "--bad", "new", required=True, metavar="REV", help="A later one with the new behaviour.")
 @click.option("--confidence", type=click.FloatRange(0.5, 1, max_open=True), default=0.99, show_default=True)

@@ -144,6 +144,17 @@ def building(command: F) -> F:
     return command
 
 
+def searching(command: F) -> F:
+    """Give a command that searches, or foresees a search, the option of what it looks at first."""
+    return click.option(
+        "--suspect",
+        multiple=True,
+        metavar="PATH",
+        help="A file or directory of the kernel whose changes are looked at first; . for none.  "
+        "[default: the code that a hit, its signal and a step go through]",
+    )(command)
+
+
 def settings(options: dict[str, Any], **asked: Any) -> Settings:
     """Return the settings of a command's options. Raises UserError."""
     from bisector import given  # and with it all of the workshop, which `--help` and what only reads do not need

@@ -11,7 +11,7 @@ import click
 
 from bisector import answers, patrol
 from bisector.branches import Passed, Reported
-from bisector.cli.options import building, common, settings, state_directory, told
+from bisector.cli.options import building, common, searching, settings, state_directory, told
 from bisector.cli.printing import Printer
 from bisector.errors import UserError
 from bisector.report import harmless
@@ -26,6 +26,7 @@ _CODES = {"first": 0, "unchanged": 0, "changed": CHANGED, "untestable": UNTESTAB
 @common
 @told
 @building
+@searching
 @click.option("--branch", required=True, metavar="REV", help="Whose tip is looked at.")
 @click.option("--fetch", default="", metavar="REMOTE", help="Fetch this remote first, into your repository.")
 @click.option("--hours", type=click.FloatRange(0, min_open=True), default=None, help="What a pass may take.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bisect
 import itertools
 import math
 from array import array
@@ -41,7 +42,8 @@ class Plan:
 
     `looked_at`: of so many commits that was seen. `at_hand`: commits of the range whose kernels are in the store.
     `kernels`: to be built in all, `boots`: in all; at most. `needs`, `free`: bytes of disk. `seconds`: in half of the
-    cases, and in nine of ten; None: nothing was measured on this machine.
+    cases, and in nine of ten; None: nothing was measured on this machine. `suspected`: so many of `differing` change
+    a suspected path.
     """
 
     old: Commit
@@ -56,15 +58,19 @@ class Plan:
     needs: int
     free: int
     seconds: tuple[float, float] | None
+    suspected: int | None = None
 
 
-def searched(differs: Sequence[int], there: Sequence[int]) -> tuple[Expected, Expected]:
+def searched(
+    differs: Sequence[int], there: Sequence[int], suspected: Sequence[int] = b""
+) -> tuple[Expected, Expected]:
     """Return how many kernels a search by halves boots between two ends whose kernels are there, and builds.
 
     `differs`: of each commit of the range, oldest first, whether it can make another kernel than its parent. One
     that cannot differ from one that was built is not built, nor is one that is `there`, or cannot differ from that.
-    The history is taken for a line, and each step for the best one; the worst has what canonical midpoints may cost
-    on top. One with merges takes a step more at most.
+    `suspected`: whether it is one of those that together are as likely as all; empty: none is. The history is taken
+    for a line, and each step for the best one; the worst has what canonical midpoints may cost on top. One with
+    merges takes a step more at most.
     """
     # Of the kernels: of the old end, and after each commit.
     classes = array("i", itertools.accumulate(differs, initial=0))
@@ -72,19 +78,35 @@ def searched(differs: Sequence[int], there: Sequence[int]) -> tuple[Expected, Ex
     if not culprits:
         return Expected(0, 0), Expected(0, 0)
     known = {classes[0], classes[-1], *itertools.compress(itertools.islice(classes, 1, None), there)}
-    tried = min(TRIED, len(culprits))
-    firsts = [classes[culprits[number * len(culprits) // tried] + 1] for number in range(tried)]
-    booted = [_booted(first, classes[-1]) for first in firsts]
+    suspects = array("i", (place for place in culprits if suspected and suspected[place]))
+    more = len(culprits) / len(suspects) if 0 < len(suspects) < len(culprits) else 0.0
+    shares = (1 + more * bool(suspected and suspected[place]) for place in culprits)
+    mass = array("d", itertools.accumulate(shares, initial=0.0))
+    # One half of those that are tried out are suspects, as one half of the culprits is taken to be.
+    tried = [_evenly(culprits), _evenly(suspects)] if more else [_evenly(culprits, len(culprits))]
+    firsts = [classes[place + 1] for places in tried for place in places]
+    booted = [_booted(first, mass) for first in firsts]
     boots, builds = (sorted(map(len, seen)) for seen in (booted, [kernels - known for kernels in booted]))
     most = [seen[-1] + (SPARE if seen[-1] > 1 else 0) for seen in (boots, builds)]
     return Expected(boots[len(boots) // 2], most[0]), Expected(builds[len(builds) // 2], most[1])
 
 
-def _booted(new: int, high: int) -> Set[int]:
-    """Return the kernels that a search by halves boots, of numbers from 0 to `high`; `new` is the first new one."""
-    last, first, booted = 0, high, set[int]()
+def _evenly(places: Sequence[int], most: int = TRIED) -> list[int]:
+    """Return `TRIED` of these, or so many, at equal distances."""
+    tried = min(TRIED, most)
+    return [places[number * len(places) // tried] for number in range(tried)]
+
+
+def _booted(new: int, mass: Sequence[float]) -> Set[int]:
+    """Return the kernels that a search by halves boots, of numbers from 0; `new` is the first new one.
+
+    `mass`: how much lies between the kernel of number 0 and each.
+    """
+    last, first, booted = 0, len(mass) - 1, set[int]()
     while first - last > 1:
-        middle = (last + first) // 2
+        half = (mass[last] + mass[first]) / 2
+        above = min(max(bisect.bisect_left(mass, half, last, first), last + 1), first - 1)
+        middle = min((above, max(above - 1, last + 1)), key=lambda one: abs(mass[one] - half))
         booted.add(middle)
         last, first = (last, middle) if middle >= new else (middle, first)
     return booted

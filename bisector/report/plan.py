@@ -23,7 +23,7 @@ def facts(plan: Plan) -> tuple[tuple[str, str], ...]:
 
 def line(plan: Plan) -> str:
     """Return what matters most, in one line."""
-    told = "" if plan.differing is None else f", of which {_differing(plan)} can make another kernel"
+    told = "" if plan.differing is None else f", of which {_some(plan)} can make another kernel{_likely(plan)}"
     return (
         f"plan: {plan.commits} commits{told}; kernels to build: {_expected(plan.kernels)}; "
         f"boots: {_expected(plan.boots)}; time: {_time(plan)}"
@@ -33,8 +33,16 @@ def line(plan: Plan) -> str:
 def _differing(plan: Plan) -> str:
     if plan.differing is None:
         return "known after the first build"
+    return f"{_some(plan)}{_likely(plan)}"
+
+
+def _some(plan: Plan) -> str:
     some = f" of the {plan.looked_at} without merges" if plan.looked_at < plan.commits else ""
     return f"{plan.differing}{some}"
+
+
+def _likely(plan: Plan) -> str:
+    return f", {plan.suspected} of these by a suspected file" if plan.suspected else ""
 
 
 def _expected(number: Expected) -> str:

@@ -7,7 +7,8 @@ is inherited by this rule is certified by builds and boots like every other answ
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
 
 from bisector.reuse.parts import Parts
 
@@ -20,6 +21,32 @@ _RECORDED = (".c", ".h", ".S", ".rs", ".dts", ".dtsi", ".dtso", ".rst", ".txt", 
 # At the top of the tree, beside Makefile, Kbuild and Kconfig: nothing of a build's.
 _OF_PEOPLE = {"COPYING", "CREDITS", "MAINTAINERS", "README", ".clang-format", ".cocciconfig", ".editorconfig"}
 _OF_PEOPLE |= {".get_maintainer.ignore", ".gitignore", ".mailmap", ".rustfmt.toml"}
+
+
+@dataclass(frozen=True, slots=True)
+class Differing:
+    """Which commits can make another kernel than their parent.
+
+    `looked_at`: whether each of those can. `suspected`: those that can, by a change of a suspected path.
+    """
+
+    looked_at: Mapping[str, bool]
+    suspected: frozenset[str]
+
+    def able(self) -> set[str]:
+        """Return those that can."""
+        return {commit for commit, can in self.looked_at.items() if can}
+
+
+class Paths:
+    """Files and directories of a tree; "" is all of it."""
+
+    def __init__(self, paths: Collection[str]) -> None:
+        self._all = "" in paths
+        self._exact, self._below = frozenset(paths), tuple(f"{path}/" for path in paths)
+
+    def __contains__(self, path: str) -> bool:
+        return self._all or path in self._exact or path.startswith(self._below)
 
 
 class Selection:
@@ -61,12 +88,20 @@ class Selection:
         """Tell whether a change of this file does; `appeared`: it came, went or became another kind of file."""
         return self.reads(path) or (appeared and self.minds(path))
 
-    def differing(self, touched: Iterable[tuple[str, Mapping[str, bool]]]) -> dict[str, bool]:
-        """Return of each commit, told with what it changed, whether it can make another kernel than its parent."""
-        return {
-            commit: any(self.matters(path, appeared) for path, appeared in changes.items())
-            for commit, changes in touched
-        }
+    def differing(
+        self, touched: Iterable[tuple[str, Mapping[str, bool]]], suspects: Collection[str] = ()
+    ) -> Differing:
+        """Tell which commits, told with what each changed, can make another kernel; and which of them are suspected.
+
+        `suspects`: files and directories; "" is all of the tree.
+        """
+        within, found, suspected = Paths(suspects), dict[str, bool](), set[str]()
+        for commit, changes in touched:
+            mattering = [path for path, appeared in changes.items() if self.matters(path, appeared)]
+            found[commit] = bool(mattering)
+            if any(path in within for path in mattering):
+                suspected.add(commit)
+        return Differing(found, frozenset(suspected))
 
     def read(self, listing: Mapping[str, str]) -> str:
         """Return what is the same, at least, for two commits with the same key, and takes a hundredth of its time."""

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 
 from bisector import keep
 from bisector.model import BrokenBuild, Kernel
 from bisector.reuse import alike
-from bisector.reuse.alike import Selection
+from bisector.reuse.alike import Differing, Selection
 from bisector.reuse.parts import Parts
 
 # A history's own paths between two of its commits; see `trees.changes`.
@@ -34,15 +34,17 @@ class Kernels:
         """Tell whether neither build read a file in which the two commits differ."""
         return all(self.differing(*pair) is not None for pair in ((one, other), (other, one)))
 
-    def differing_in(self, built: str, touched: Iterable[tuple[str, Mapping[str, bool]]]) -> set[str] | None:
-        """Return the commits that can make another kernel than their parent, by what took part in that of `built`.
+    def differing_in(
+        self, built: str, touched: Iterable[tuple[str, Mapping[str, bool]]], suspects: Collection[str]
+    ) -> Differing | None:
+        """Return which commits can make another kernel than their parent, by what took part in that of `built`.
 
-        None: that is not known, or there are more than `LOOKED_AT`.
+        None: that is not known, or there are more than `LOOKED_AT`. `suspects`: as `Selection.differing` has them.
         """
         if (parts := self._took_part(built)) is None:
             return None
-        found = Selection(parts, self._arch).differing(touched)
-        return {commit for commit, can in found.items() if can} if len(found) < LOOKED_AT else None
+        found = Selection(parts, self._arch).differing(touched, suspects)
+        return found if len(found.looked_at) < LOOKED_AT else None
 
     def _took_part(self, built: str) -> Parts | None:
         kernel = self._known.get(built)

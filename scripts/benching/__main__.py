@@ -14,6 +14,7 @@ import readme
 from benching import (
     beside,
     boots,
+    choosing,
     clean,
     commands,
     compiling,
@@ -37,7 +38,7 @@ def main() -> None:
         default="",
         metavar="PART,PART",
         help="of: demo, defconfig, clean, compiling, pairs, parts, commands, boots, virtme, beside, kernels, nearby, "
-        "growth",
+        "choosing, growth",
     )
     parser.add_argument("--histories", type=int, default=3, help="of 2,000 commits of each kind (default: 3)")
     parser.add_argument("--seed", type=int, default=None, help="repeat the histories of an earlier run")
@@ -60,11 +61,14 @@ def main() -> None:
         "beside": beside.rows,
         "kernels": lambda: kernels.rows(asked.histories, Random(seed)),
         "nearby": lambda: nearby.rows(Random(seed)),
+        "choosing": lambda: choosing.rows(Random(seed)),
         "growth": lambda: growth.rows(sizes, asked.plot),
     }
     qemu = process.output(["qemu-system-aarch64", "--version"]).splitlines()[0]
     for name in asked.only.split(",") if asked.only else tables:
-        words = f"scripts/bench --only {name}" + (f" --seed {seed}" if name in ("kernels", "nearby") else "")
+        words = f"scripts/bench --only {name}" + (
+            f" --seed {seed}" if name in ("kernels", "nearby", "choosing") else ""
+        )
         words += " --longest" if asked.longest and name == "growth" else ""
         lines = ["| what | bisector | bare programs | beside them |", "|---|---|---|---|", *tables[name](), ""]
         lines.append(f"`{words}`, on {os.cpu_count()} CPUs, {qemu}.")
