@@ -83,7 +83,7 @@ def start(
         if found:
             warn(f"going on with session {found.name}, which has no answer yet (--new-session begins another)")
         emit(book.session.started)
-        emit(Planned(plan=planning.plan(settings, repository, *ends, state), at=now()))
+        emit(Planned(plan=planning.plan(book.session.started.settings, repository, *ends, state), at=now()))
         return book.session, _work(book, repository, state, emit, warn, resumed=found is not None)
 
 

@@ -50,6 +50,9 @@ class GitSearch:
         known = self.kernels.differing_in(started.new.id, touched, started.settings.suspects)
         if known is not None:
             self._differing, self._suspected = known.able(), known.suspected
+            if "suspect" in started.settings.given and not self._suspected and "" not in started.settings.suspects:
+                paths = ", ".join(started.settings.suspects)
+                self.bench.warn(f"no commit that can make another kernel changes {paths}, or all do: all are alike")
         if self.steps.session.searching is None:
             numbers = (None, None) if known is None else (len(self._differing or ()), len(self._suspected))
             self.steps.record(Searching(len(within), olds, *numbers))

@@ -22,8 +22,8 @@ class Settings:
     bound. `confirm_boots`: 0 for as many as the rates ask for. `given`: the words of a person on what this machine
     else decides, for a later machine decides otherwise. `confidence`: that the commit which is named is the one.
     `store`: kernels that other sessions built are taken, and ours are kept for them. `ahead`: processes that build
-    what the next step may need. `suspects`: paths whose commits the search takes to be as likely as all others
-    together; "" is every path, and none makes all alike.
+    what the next step may need. `suspects`: paths whose commits have one half of the likelihood for themselves,
+    and all commits share the other; "" is every path, which makes all alike, as none does.
     """
 
     repo: str

@@ -143,6 +143,7 @@ def test_all_are_tested_at_last_if_they_hide_the_culprit() -> None:
     while commit := halves.following(verdicts, 0):
         assert commit not in verdicts
         verdicts[commit] = Verdict.UNTESTABLE if commit in broken else told_of(within, commit, within.ids[30])
+    assert broken <= verdicts.keys()
     assert {*halving.left(within, verdicts)} == {*broken, within.ids[40]}
 
 
@@ -150,15 +151,74 @@ def told_of(within: Range, commit: str, culprit: str) -> Verdict:
     return Verdict.NEW if within.is_ancestor(culprit, commit) else Verdict.OLD
 
 
-@pytest.mark.parametrize("suspected", [1, 8, 40])
-def test_the_suspected_commits_are_found_with_few_kernels_and_all_others_with_a_step_more_at_most(
-    suspected: int,
-) -> None:
+def merged(broken_on: str) -> tuple[Range, list[str], list[str]]:
+    """Return a history with a side branch, those that it breaks, and all but merges.
+
+    Twenty commits, sixty that are broken from the first on, a mending on a branch from the thirtieth, its merge, and
+    sixty more. `broken_on`: "the main line", or "both sides", then the mending is broken too.
+    """
+    trunk = [named(number) for number in range(20)]
+    row, mends, after = ([named(1000 * at + number) for number in range(60)] for at in (1, 2, 3))
+    merge = hashlib.sha1(b"merge").hexdigest()
+    parents = dict(zip(trunk, [["base"], *([one] for one in trunk)], strict=False))
+    parents |= dict(zip(row, [[trunk[-1]], *([one] for one in row)], strict=False))
+    parents |= {mends[0]: [row[30]], merge: [row[-1], mends[0]]}
+    parents |= dict(zip(after, [[merge], *([one] for one in after)], strict=False))
+    broken = [*row, *([mends[0]] if broken_on == "both sides" else [])]
+    return Range(parents.items()), broken, [one for one in parents if one != merge]
+
+
+@pytest.mark.parametrize("broken_on", ["the main line", "both sides"])
+def test_a_merge_that_mends_ends_a_row_that_cannot_be_tested(broken_on: str) -> None:
+    within, broken, able = merged(broken_on)
+    first = named(3000)  # the merge's child
+    verdicts, missed = {within.ids[-1]: Verdict.NEW}, 0
+    halves = Midpoints(within, able, (), 9.0)
+    while len(halving.left(within, verdicts)) > 1 and (commit := halves.following(verdicts, 0)):
+        untestable = commit in broken
+        verdicts[commit] = Verdict.UNTESTABLE if untestable else told_of(within, commit, first)
+        missed += untestable
+    assert halving.left(within, verdicts) == [first]
+    assert missed <= 2 * math.log2(2 * len(broken)) + 1
+
+
+def test_with_merges_no_search_ends_before_all_that_tells_was_tested() -> None:
+    chance, ended = random.Random(11), 0
+    for _ in range(60):
+        history = histories.graph(chance.randint(60, 140), chance)
+        within, ids = history.within, history.within.ids
+        able = [one for one in ids if len([two for two in history.parents[one] if two in within]) < 2]
+        breaks, culprit = ids[chance.randrange(len(ids) // 2)], chance.choice(able)
+        mends = chance.choice([one for one in ids if within.is_ancestor(breaks, one)])
+        broken = {one for one in ids if within.is_ancestor(breaks, one) and not within.is_ancestor(mends, one)}
+        verdicts = {ids[-1]: Verdict.NEW}
+        while commit := Midpoints(within, able, (), 9.0).following(verdicts, 0):
+            assert commit not in verdicts
+            verdicts[commit] = Verdict.UNTESTABLE if commit in broken else told_of(within, commit, culprit)
+        left = halving.left(within, verdicts)
+        assert culprit in left
+        assert all(one in verdicts for one in left)
+        ended += left == [culprit]
+    assert ended > 30
+
+
+@pytest.mark.parametrize("size", [64, 256, pytest.param(1024, marks=LONG)])
+@pytest.mark.parametrize("share", [8, 3])
+def test_suspects_cost_all_others_a_step_more_at_most(size: int, share: int) -> None:
+    chance, within = random.Random(size), line(0, size)
+    for _ in range(4):
+        likely = set(chance.sample(within.ids, size // share))
+        steps = [len(searched(within, one, within.ids, suspected=likely)) for one in within.ids]
+        assert max(steps) <= math.log2(size) + 1 + SPARE
+
+
+@pytest.mark.parametrize("suspected", [1, 4, 8])
+def test_few_kernels_tell_that_a_suspected_commit_did_it(suspected: int) -> None:
     chance, within = random.Random(7), line(0, 700)
-    likely = set(chance.sample(within.ids, suspected))
-    steps = {one: len(searched(within, one, within.ids, suspected=likely)) for one in within.ids}
-    assert max(steps.values()) <= math.ceil(math.log2(700)) + 1 + SPARE
-    assert max(steps[one] for one in likely) <= math.ceil(math.log2(2 * suspected)) + 1 + SPARE
+    for _ in range(5):
+        likely = set(chance.sample(within.ids, suspected))
+        steps = [len(searched(within, one, within.ids, suspected=likely)) for one in likely]
+        assert max(steps) <= 4 + math.log2(suspected)
 
 
 def test_where_all_are_suspected_none_is() -> None:

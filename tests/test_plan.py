@@ -69,6 +69,10 @@ def test_suspects_halve_what_is_foreseen_in_one_half_of_the_cases() -> None:
     boots, builds = forecast.searched(differs, [False] * 1000, suspected)
     assert boots == builds
     assert builds.median <= 6
+    # The half of the cases that are suspects, wherever the only one stands.
+    for place in (60, 61, 500):
+        only = [number == place for number in range(1000)]
+        assert forecast.searched(differs, [False] * 1000, only)[1].median <= 3
     assert builds.worst == forecast.searched(differs, [False] * 1000)[1].worst + 1
     assert forecast.searched(differs, [False] * 1000, differs) == forecast.searched(differs, [False] * 1000)
 

@@ -26,6 +26,8 @@ def test_the_one_that_changes_a_suspected_file_is_tested_with_its_parent_and_is_
     assert (searching["differing"], searching["suspected"]) == (40, 1)
     asked, before = ([step for step in one.steps if step["purpose"] == "search"] for one in (ran, alone))
     assert len(asked) <= 3 < len(before)
+    assert [line["suspected"] for line in alone.lines if line.get("event") == "search"] == [0]
+    assert "gone/from" not in ran.err
     [planned] = [line["plan"] for line in ran.lines if line.get("event") == "planned"]
     assert (planned["differing"], planned["suspected"]) == (40, 1)
 
@@ -44,15 +46,27 @@ def test_a_wrong_suspicion_costs_a_step_and_no_answer(tree: MiniTree, bisector: 
     assert len(steps) <= 6 + 1 + 1
 
 
-@pytest.mark.parametrize("path", ["/etc/passwd", "..", "../other", "kernel/../../other", ""])
+def test_a_suspicion_that_no_commit_bears_out_is_told(tree: MiniTree, bisector: Bisector) -> None:
+    ids = tree.story(4, flip_at=2)
+    ran = bisector.start(tree.path, tree.base, ids[-1], *ONCE, "--suspect", "kernel/signals.c")
+    assert ran.culprit == ids[2]
+    assert "changes kernel/signals.c" in ran.err
+
+
+@pytest.mark.parametrize("path", ["/etc/passwd", "..", "../other", "kernel/../../other", "", "a\0b", "kernel/\udcff"])
 def test_a_path_outside_the_tree_is_refused(path: str) -> None:
     with pytest.raises(UserError, match="is no path in the kernel's tree"):
         given.settings(".", suspect=[path], sandbox="off")
 
 
 def test_paths_are_told_as_git_tells_them() -> None:
-    words = ["./kernel//signal.c", "kernel/events/", "kernel/signal.c", "."]
-    assert given.settings(".", suspect=words, sandbox="off").suspects == ("kernel/signal.c", "kernel/events", "")
+    words = ["./kernel//signal.c", "kernel/events/", "kernel/signal.c", ".", "..odd"]
+    assert given.settings(".", suspect=words, sandbox="off").suspects == (
+        "kernel/signal.c",
+        "kernel/events",
+        "",
+        "..odd",
+    )
     usual = given.settings(".", sandbox="off")
     assert usual.suspects == ARCHITECTURES[0].suspects
     assert "suspect" not in usual.given

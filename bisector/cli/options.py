@@ -150,7 +150,8 @@ def searching(command: F) -> F:
         "--suspect",
         multiple=True,
         metavar="PATH",
-        help="A file or directory of the kernel whose changes are looked at first; . for none.  "
+        help="A file or directory of the kernel whose changes are looked at first, where one boot decides; "
+        ". for none.  "
         "[default: the code that a hit, its signal and a step go through]",
     )(command)
 

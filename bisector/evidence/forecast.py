@@ -68,7 +68,7 @@ def searched(
 
     `differs`: of each commit of the range, oldest first, whether it can make another kernel than its parent. One
     that cannot differ from one that was built is not built, nor is one that is `there`, or cannot differ from that.
-    `suspected`: whether it is one of those that together are as likely as all; empty: none is. The history is taken
+    `suspected`: whether it is one of those that have one half of the likelihood; empty: none is. The history is taken
     for a line, and each step for the best one; the worst has what canonical midpoints may cost on top. One with
     merges takes a step more at most.
     """
@@ -88,7 +88,8 @@ def searched(
     booted = [_booted(first, mass) for first in firsts]
     boots, builds = (sorted(map(len, seen)) for seen in (booted, [kernels - known for kernels in booted]))
     most = [seen[-1] + (SPARE if seen[-1] > 1 else 0) for seen in (boots, builds)]
-    return Expected(boots[len(boots) // 2], most[0]), Expected(builds[len(builds) // 2], most[1])
+    half = (len(boots) - 1) // 2
+    return Expected(boots[half], most[0]), Expected(builds[half], most[1])
 
 
 def _evenly(places: Sequence[int], most: int = TRIED) -> list[int]:

@@ -155,15 +155,24 @@ class Range:
         Those of all commits, shape (commits,); in a long range those of `SAMPLE` that split the weights and the range
         into equal parts, and of those of `also` that are in it.
         """
+        chosen = self._sample(weights, also) if len(self) > EXACT else np.arange(len(self))
+        return chosen, self.sums_at(chosen, weights)
+
+    def sums_at(self, places: Places, weights: Weights) -> Weights:
+        """Return for each of these places, in order, the sum of the weights of its ancestors, itself included."""
         if len(self) > EXACT:
-            return self._sampled(weights, also)
+            return self._walked_sums(places, weights)
         if self._bits is None:
             self._bits = self._all_bits()
-        found = np.empty(len(self))
-        for first in range(0, len(self), _ROWS):
-            rows = np.unpackbits(self._bits[first : first + _ROWS], axis=1, count=len(self))
+        found = np.empty(len(places))
+        for first in range(0, len(places), _ROWS):
+            rows = np.unpackbits(self._bits[places[first : first + _ROWS]], axis=1, count=len(self))
             found[first : first + _ROWS] = rows.astype(np.float32) @ weights.astype(np.float32)
-        return np.arange(len(self)), found
+        return found
+
+    def merges(self) -> Places:
+        """Return the places of the commits with several parents in the range."""
+        return np.fromiter(self._more, dtype=np.intp, count=len(self._more))
 
     def _all_bits(self) -> NDArray[np.uint8]:
         bits = np.zeros((len(self), (len(self) + 7) // 8), dtype=np.uint8)
@@ -173,9 +182,8 @@ class Range:
             bits[place, place >> 3] |= 0x80 >> (place & 7)
         return bits
 
-    def _sampled(self, weights: Weights, also: Collection[str]) -> tuple[Places, Weights]:
-        """Walk the range once, from its end, with one bit for each commit of the sample."""
-        chosen = self._sample(weights, also)
+    def _walked_sums(self, chosen: Places, weights: Weights) -> Weights:
+        """Walk the range once, from its end, with one bit for each chosen commit."""
         below = [0] * len(self)  # of each commit which of the sample have it in their history: a bit each
         for bit, place in enumerate(chosen.tolist()):
             below[place] = 1 << bit
@@ -193,7 +201,7 @@ class Range:
             if len(seen) >= _READ:
                 sums += _added(seen, len(chosen))
                 seen.clear()
-        return chosen, sums + _added(seen, len(chosen))
+        return sums + _added(seen, len(chosen))
 
     def _sample(self, weights: Weights, also: Collection[str]) -> Places:
         """Return places, in order: one half splits the weights into equal parts, one half the commits between."""

@@ -3,10 +3,10 @@
 git takes the commit that splits best. A second search, whose ends lie a few commits further, then takes another one
 everywhere, and builds all kernels again. So among the commits that split almost as well the one with the lowest id is
 taken: chance that does not hang on the ends, and most of the second search's commits are those of the first.
-A commit counts by whether it can make another kernel than its parent: only such steps cost anything. Those that
-change a suspected path are taken to be as likely as all others together: if one of them did it few kernels tell, and
-if none did, that costs one step more at most, for each of the others still has half of its share. Near a commit that
-could not be tested the next one can hardly be either, so the search goes past.
+A commit counts by whether it can make another kernel than its parent: only such steps cost anything. One half of the
+likelihood is shared by all of these, and one by those that change a suspected path: if one of them did it few kernels
+tell, and if none did, that costs one step more at most. Near a commit that could not be tested the next one can
+hardly be either, so the search goes past.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from bisector.evidence import halving
 from bisector.evidence.choice import entropy
 from bisector.evidence.forecast import SPARE
-from bisector.evidence.graph import SAMPLE, Range
+from bisector.evidence.graph import SAMPLE, Places, Range, Weights
 from bisector.model import Verdict
 
 # The larger part may be this much of the whole.
@@ -52,12 +52,11 @@ class Midpoints:
         `verdicts`: of the range's commits, its last one's among them. `paid`: steps that told something.
         """
         left = halving.remaining(self.within, verdicts)
-        every = self._weights()
-        weights = every * left
-        whole = float(weights.sum())
+        every, likely = self._weights()
+        weights = likely * left
         places, sums = self.within.sums(weights, [*self.there, *self._lowest(left)])
         able = left[places] & ~np.isin(places, self.within.place.of(verdicts))
-        places, share = places[able], sums[able] / whole
+        places, share = places[able], sums[able] / float(weights.sum())
         failed = self._failed(verdicts, left)
         worth = entropy(np.clip(share, 0.0, 1.0)) * self._testable(places, failed)
         if not len(places) or float(worth.max()) <= 0:
@@ -66,14 +65,20 @@ class Midpoints:
         gain = worth / np.where(at_hand, 1.0, 1.0 + self.build)
         if at_hand[best := int(np.argmax(gain))]:
             return self.within.ids[int(places[best])]
-        if len(failed):
-            good = np.flatnonzero(worth >= ALMOST * worth.max())
-            return min(self.within.ids[int(place)] for place in places[good])
-        larger = np.maximum(share, 1 - share)
-        steps = math.ceil(math.log2(max(2.0, float(every.sum())))) + SPARE
-        most = min(LARGER, 2.0 ** (steps - paid - 1) / whole)
-        good = np.flatnonzero(larger <= max(most, float(larger.min())) + 1e-9)
+        good = worth >= ALMOST * worth.max() if len(failed) else self._good(places, share, every, left, paid)
         return min(self.within.ids[int(place)] for place in places[good])
+
+    def _good(
+        self, places: Places, share: Weights, every: Weights, left: NDArray[np.bool_], paid: int
+    ) -> NDArray[np.bool_]:
+        """Tell which of these commits split well, and leave no more than the steps that are left can halve."""
+        counted = every * left
+        whole = float(counted.sum())
+        number = self.within.sums_at(places, counted) if self.suspected else share * whole
+        most, larger = np.maximum(number, whole - number), np.maximum(share, 1 - share)
+        steps = math.ceil(math.log2(max(2.0, float(every.sum())))) + SPARE + bool(self.suspected)
+        able = most <= max(2.0 ** (steps - paid - 1), float(most.min())) + HARDLY
+        return np.asarray(able & (larger <= max(LARGER, float(larger[able].min())) + 1e-9))
 
     def _failed(self, verdicts: Mapping[str, Verdict], left: NDArray[np.bool_]) -> NDArray[np.int32]:
         """Return the places of those that are left and could not be tested."""
@@ -81,7 +86,7 @@ class Midpoints:
         places = places[places >= 0]
         return places[left[places]]
 
-    def _testable(self, places: NDArray[np.intp], failed: NDArray[np.int32]) -> NDArray[np.float64] | float:
+    def _testable(self, places: Places, failed: NDArray[np.int32]) -> Weights | float:
         """Return how likely each of these commits can be tested, by how far it lies from those that could not.
 
         What breaks a commit breaks those behind it, until somebody mends it. How long that goes on is not known; of
@@ -90,35 +95,41 @@ class Midpoints:
         """
         if not len(failed):
             return 1.0
-        if self.differing is None:
-            rank = np.arange(len(self.within), dtype=np.float64)
-        else:
-            rank = np.zeros(len(self.within))
+        rank = np.ones(len(self.within))
+        if self.differing is not None:
             able = self.within.place.of(self.differing)
-            rank[able[able >= 0]] = 1.0
-            rank = np.cumsum(rank)
+            rank[:] = HARDLY
+            # A merge may be where what broke one side is mended.
+            rank[able[able >= 0]] = rank[self.within.merges()] = 1.0
+        rank = np.cumsum(rank)
         seen, at = np.sort(rank[failed]), rank[places]
+        more = int(np.count_nonzero(np.diff(seen) >= 1.0 - 1e-6))
         long = seen[-1] - seen[0] + 1.0
         # The nearest one below, itself included, and the nearest above; none is infinitely far.
         bounds = np.concatenate([[-np.inf], seen, [np.inf]])
         below = at - bounds[np.searchsorted(seen, at, side="right")]
         above = bounds[np.searchsorted(seen, at, side="left") + 1] - at
         # As far / (long + far), which infinity would spoil.
-        found: NDArray[np.float64] = (1.0 - long / (long + below)) * (1.0 - long / (long + above))
-        found[np.isfinite(below + above)] *= 0.5 ** (len(seen) - 1)
+        found: Weights = (1.0 - long / (long + below)) * (1.0 - long / (long + above))
+        found[np.isfinite(below + above)] *= 0.5 ** min(more, 900)
         return found
 
-    def _weights(self) -> NDArray[np.float64]:
+    def _weights(self) -> tuple[Weights, Weights]:
+        """Return what each commit counts, and how likely it is, in the same unit.
+
+        The suspected ones have their share of all, and as much as all once more.
+        """
         if self.differing is None:
-            return np.ones(len(self.within))
-        weights = np.full(len(self.within), HARDLY)
+            return np.ones(len(self.within)), np.ones(len(self.within))
+        every = np.full(len(self.within), HARDLY)
         places = self.within.place.of(self.differing)
         able = places[places >= 0]
-        weights[able] = 1.0
+        every[able] = 1.0
+        likely = every.copy()
         places = self.within.place.of(self.suspected)
-        if 0 < len(suspects := places[places >= 0]) < len(able):
-            weights[suspects] += len(able) / len(suspects)
-        return weights
+        if len(suspects := places[places >= 0]):
+            likely[suspects] += len(able) / len(suspects)
+        return every, likely
 
     def _lowest(self, left: NDArray[np.bool_]) -> list[str]:
         """Return the commits with the lowest ids of those that are left: a long range is not looked at as a whole."""

@@ -93,7 +93,7 @@ class Selection:
     ) -> Differing:
         """Tell which commits, told with what each changed, can make another kernel; and which of them are suspected.
 
-        `suspects`: files and directories; "" is all of the tree.
+        `suspects`: files and directories; "" is all of the tree. Where all commits that can are suspected none is.
         """
         within, found, suspected = Paths(suspects), dict[str, bool](), set[str]()
         for commit, changes in touched:
@@ -101,7 +101,8 @@ class Selection:
             found[commit] = bool(mattering)
             if any(path in within for path in mattering):
                 suspected.add(commit)
-        return Differing(found, frozenset(suspected))
+        some = len(suspected) < sum(found.values())
+        return Differing(found, frozenset(suspected) if some else frozenset())
 
     def read(self, listing: Mapping[str, str]) -> str:
         """Return what is the same, at least, for two commits with the same key, and takes a hundredth of its time."""

@@ -1,1 +1,1 @@
-"""Who picks the next commit? git, through `git bisect run`."""
+"""How does git search for us? `git bisect run`, whose child asks; which commit is next, `evidence.midpoint` says."""
