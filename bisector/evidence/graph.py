@@ -152,23 +152,22 @@ class Range:
     def sums(self, weights: Weights, also: Collection[str] = ()) -> tuple[Places, Weights]:
         """Return places of commits, and for each the sum of the weights of its ancestors, itself included.
 
-        Those of all commits, shape (commits,); in a long range those of `SAMPLE` that split the weights and the range
-        into equal parts, and of those of `also` that are in it.
+        Those of all commits; in a long range those of `SAMPLE` that split the weights and the range into equal parts,
+        and of those of `also` that are in it. `weights`: shape (commits,), or (commits, kinds); then the sums have
+        the shape (places, kinds), and the first kind is the one that is split.
         """
-        chosen = self._sample(weights, also) if len(self) > EXACT else np.arange(len(self))
-        return chosen, self.sums_at(chosen, weights)
-
-    def sums_at(self, places: Places, weights: Weights) -> Weights:
-        """Return for each of these places, in order, the sum of the weights of its ancestors, itself included."""
         if len(self) > EXACT:
-            return self._walked_sums(places, weights)
+            kinds = weights.reshape(len(self), -1)
+            chosen = self._sample(kinds[:, 0], also)
+            found = np.stack([self._walked_sums(chosen, kind) for kind in kinds.T], axis=1)
+            return chosen, found.reshape(len(chosen), *weights.shape[1:])
         if self._bits is None:
             self._bits = self._all_bits()
-        found = np.empty(len(places))
-        for first in range(0, len(places), _ROWS):
-            rows = np.unpackbits(self._bits[places[first : first + _ROWS]], axis=1, count=len(self))
+        found = np.empty(weights.shape)
+        for first in range(0, len(self), _ROWS):
+            rows = np.unpackbits(self._bits[first : first + _ROWS], axis=1, count=len(self))
             found[first : first + _ROWS] = rows.astype(np.float32) @ weights.astype(np.float32)
-        return found
+        return np.arange(len(self)), found
 
     def merges(self) -> Places:
         """Return the places of the commits with several parents in the range."""
@@ -189,7 +188,9 @@ class Range:
             below[place] = 1 << bit
         first, more, seen = self._first.data, self._more, dict[int, float]()
         sums = np.zeros(len(chosen))
-        for place, weight in zip(range(len(self) - 1, -1, -1), reversed(weights.data), strict=True):
+        for place, weight in zip(
+            range(len(self) - 1, -1, -1), reversed(np.ascontiguousarray(weights).data), strict=True
+        ):
             bits, below[place] = below[place], 0
             if not bits:
                 continue

@@ -53,32 +53,23 @@ class Midpoints:
         """
         left = halving.remaining(self.within, verdicts)
         every, likely = self._weights()
-        weights = likely * left
-        places, sums = self.within.sums(weights, [*self.there, *self._lowest(left)])
+        weights = np.stack([likely * left, every * left], axis=1)
+        # Where none is suspected both are the same.
+        places, sums = self.within.sums(weights[:, : 2 if self.suspected else 1], [*self.there, *self._lowest(left)])
         able = left[places] & ~np.isin(places, self.within.place.of(verdicts))
-        places, share = places[able], sums[able] / float(weights.sum())
+        places, shares = places[able], sums[able] / weights.sum(axis=0)[: sums.shape[1]]
         failed = self._failed(verdicts, left)
-        worth = entropy(np.clip(share, 0.0, 1.0)) * self._testable(places, failed)
+        worth = entropy(np.clip(shares[:, 0], 0.0, 1.0)) * self._testable(places, failed)
         if not len(places) or float(worth.max()) <= 0:
             return None
         at_hand = np.isin(places, self.within.place.of(self.there))
         gain = worth / np.where(at_hand, 1.0, 1.0 + self.build)
         if at_hand[best := int(np.argmax(gain))]:
             return self.within.ids[int(places[best])]
-        good = worth >= ALMOST * worth.max() if len(failed) else self._good(places, share, every, left, paid)
-        return min(self.within.ids[int(place)] for place in places[good])
-
-    def _good(
-        self, places: Places, share: Weights, every: Weights, left: NDArray[np.bool_], paid: int
-    ) -> NDArray[np.bool_]:
-        """Tell which of these commits split well, and leave no more than the steps that are left can halve."""
-        counted = every * left
-        whole = float(counted.sum())
-        number = self.within.sums_at(places, counted) if self.suspected else share * whole
-        most, larger = np.maximum(number, whole - number), np.maximum(share, 1 - share)
         steps = math.ceil(math.log2(max(2.0, float(every.sum())))) + SPARE + bool(self.suspected)
-        able = most <= max(2.0 ** (steps - paid - 1), float(most.min())) + HARDLY
-        return np.asarray(able & (larger <= max(LARGER, float(larger[able].min())) + 1e-9))
+        affordable = 2.0 ** (steps - paid - 1) / float(weights[:, 1].sum())
+        good = worth >= ALMOST * worth.max() if len(failed) else _good(shares, affordable)
+        return min(self.within.ids[int(place)] for place in places[good])
 
     def _failed(self, verdicts: Mapping[str, Verdict], left: NDArray[np.bool_]) -> NDArray[np.int32]:
         """Return the places of those that are left and could not be tested."""
@@ -136,3 +127,13 @@ class Midpoints:
         order = self.within.place.by_id()
         lowest = order[left[order]][: SAMPLE // 2]
         return [self.within.ids[int(place)] for place in lowest]
+
+
+def _good(shares: Weights, affordable: float) -> NDArray[np.bool_]:
+    """Tell which commits split well: by likelihood, the first column, among those that all steps can afford.
+
+    The last column is by number: the larger part shall be no more than what the steps that are left can halve.
+    """
+    likely, number = (np.maximum(share, 1 - share) for share in (shares[:, 0], shares[:, -1]))
+    able = number <= max(affordable, float(number.min())) + 1e-9
+    return np.asarray(able & (likely <= max(LARGER, float(likely[able].min())) + 1e-9))
