@@ -24,6 +24,10 @@ A cold search costs more than the script beside it (`--only demo`), on purpose: 
 anything is searched. In a step, what is left beside make and QEMU is asking Kconfig where it must be asked, and the
 checkout (`--only parts`).
 
+Where every commit is as likely as another one, no search asks fewer questions in the mean than there are doublings in
+their number: `--only kernels` prints that bound beside the kernels that were built. Only who knows which commits are
+likelier goes below it (`--only choosing`).
+
 Nothing that can be said to QEMU or the kernel makes a boot shorter (`--only boots`): its time is the guest's own
 instructions. Counting them (`-icount`) costs nothing.
 
