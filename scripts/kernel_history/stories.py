@@ -34,8 +34,8 @@ def short(culprit: Change) -> Story:
 
 # Where the three places stand is chosen with `git bisect` in mind, which halves 30 commits at the 15th: that one has
 # lost the console (as has 16; 17 mends it), so git skips about; 18 does not compile and stands next to the flip
-# (20).  By itself git 2.39 goes 15, 2, 16, 20, 11, 13, 18, 17, 19: nine steps, three of them untestable. bisector tests
-# suspected commits first, and goes 18, 13, 25, 20, 19.
+# (20).  By itself git 2.39 goes 15, 2, 16, 20, 11, 13, 18, 17, 19: nine steps, three of them untestable. bisector
+# tests suspected commits first, and goes 18, 13, 25, 20, 19.
 DEMO = Story(
     (
         neutral.DOC_PERF,
