@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
 import statistics
@@ -19,6 +20,8 @@ from planting.kinds import Planted
 from benching import long
 
 SIZE, SHARES = 2000, (0.05, 0.07, 0.1)
+# Commits that change a suspected file, beside the one that makes the change if that does too.
+LIKELY = 9
 
 
 @dataclass(frozen=True)
@@ -35,17 +38,18 @@ class Built:
 
 
 def rows(repeats: int, chance: Random) -> list[str]:
-    """Return a row for each share of commits that touch the build."""
+    """Return two rows for each share of commits that touch the build: the change is in a suspected file, or not."""
     told = []
-    for share in SHARES:
-        seen = [_bisected(share, Random(f"{chance.random()} {number}")) for number in range(repeats)]
+    for share, suspected in itertools.product(SHARES, (True, False)):
+        seen = [_bisected(share, suspected, Random(f"{chance.random()} {number}")) for number in range(repeats)]
         ours, whole, theirs = ([getattr(one, name) for one in seen] for name in ("search", "whole", "plain"))
         fewer = 100 * (1 - sum(ours) / sum(theirs))
         # Nobody asks fewer than log2(candidates) questions that are answered by yes or no, on average.
         least = sum(math.log2(one.differing) for one in seen)
         bound = 100 * (1 - least / sum(theirs))
         told.append(
-            f"| kernels built in the search, {SIZE:,} commits with merges, {100 * share:.0f} % touch the build "
+            f"| kernels built in the search, {SIZE:,} commits with merges, {100 * share:.0f} % touch the build, "
+            f"{LIKELY + suspected} a suspected file; the change is in {'one' if suspected else 'none'} of these "
             f"({repeats} histories) | {_spread(ours)}; in all, with ends, certificate and revert {_spread(whole)} | "
             f"{_spread(theirs)} | {fewer:.0f} % fewer in the search; by halving alone {bound:.0f} % at most "
             f"({_spread([one.differing for one in seen])} commits can differ) |"
@@ -53,12 +57,13 @@ def rows(repeats: int, chance: Random) -> list[str]:
     return told
 
 
-def _bisected(share: float, chance: Random) -> Built:
+def _bisected(share: float, suspected: bool, chance: Random) -> Built:
     with tempfile.TemporaryDirectory() as home:
         place = Path(home)
-        history = long.shaped(place / "linux", SIZE, share, chance)
+        history = long.shaped(place / "linux", SIZE, share, chance, LIKELY)
         argv = [sys.executable, "-m", "bisector", "start", "--json", "--state", str(place / "state")]
         argv += ["--repo", str(history.repo), "--old", history.old, "--new", history.new]
+        argv += ["--suspect", long.LIKELY, *(["--suspect", long.CHANGED] if suspected else [])]
         done = subprocess.run(argv, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=True)
         lines = [json.loads(line) for line in done.stdout.splitlines()]
         steps = [line["step"] for line in lines if line.get("event") == "step"]

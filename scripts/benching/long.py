@@ -23,10 +23,17 @@ class Long:
     touching: int
 
 
-def shaped(place: Path, size: int, share: float, chance: Random) -> Long:
+# Where the headers of the build are, and those of commits that a maintainer would look at first.
+PARTS, LIKELY = "include/part", "include/likely"
+# The file by which the one change is made.
+CHANGED = "behaviour.h"
+
+
+def shaped(place: Path, size: int, share: float, chance: Random, likely: int = 0) -> Long:
     """Write a history with the shape of a maintainer's tree, of which this share of commits touches the build.
 
-    Each of these changes a header of its own, which one compiled file includes; all others change a text.
+    Each of these changes a header of its own, which one compiled file includes; all others change a text. Of so many
+    the header is in `LIKELY`.
     """
     shape = histories.graph(size, chance)
     ids = shape.within.ids
@@ -34,7 +41,8 @@ def shaped(place: Path, size: int, share: float, chance: Random) -> Long:
     plain = [place for place, parents in enumerate(above) if len(parents) < 2]
     touching = sorted(chance.sample(plain, max(1, round(size * share))))
     flip = chance.choice(touching)
-    return _written(place, above, touching, flip)
+    others = [at for at in touching if at != flip]
+    return _written(place, above, touching, flip, chance.sample(others, min(likely, len(others))))
 
 
 def line(place: Path, size: int) -> Long:
@@ -42,8 +50,10 @@ def line(place: Path, size: int) -> Long:
     return _written(place, [[at - 1] if at else [] for at in range(size)], [size * 3 // 5], size * 3 // 5)
 
 
-def _written(place: Path, above: Sequence[Sequence[int]], touching: Sequence[int], flip: int) -> Long:
-    headers = {at: f"include/part/{at}.h" for at in touching if at != flip}
+def _written(
+    place: Path, above: Sequence[Sequence[int]], touching: Sequence[int], flip: int, likely: Sequence[int] = ()
+) -> Long:
+    headers = {at: f"{LIKELY if at in likely else PARTS}/{at}.h" for at in touching if at != flip}
     includes = "".join(f'#include "{path.removeprefix("include/")}"\n' for path in headers.values())
     tree = MiniTree.create(place)
     source = tree.files(tree.base)["lib/firmware.c"]
@@ -51,7 +61,7 @@ def _written(place: Path, above: Sequence[Sequence[int]], touching: Sequence[int
         "mini: parts", files={"lib/firmware.c": includes + source} | dict.fromkeys(headers.values(), "\n")
     )
     shows = tree.commit("mini: shows it", parents=[base], branch="shows", hits={"exec-sigtrap": "OK"})
-    stream = _stream(base, above, headers, flip, tree.files(shows)["behaviour.h"])
+    stream = _stream(base, above, headers, flip, tree.files(shows)[CHANGED])
     tree.git("fast-import", "--quiet", "--force", "--done", stdin="".join(stream).encode())
     # As git gc leaves every repository.
     tree.git("commit-graph", "write", "--reachable")
@@ -85,7 +95,7 @@ def _stream(
 
 def _change(at: int, headers: dict[int, str], flip: int, behaviour: str) -> str:
     if at == flip:
-        path, text = "behaviour.h", behaviour
+        path, text = CHANGED, behaviour
     elif at in headers:
         path, text = headers[at], f"/* changed at {at} */\n"
     else:
