@@ -67,7 +67,7 @@ def _bisected(share: float, suspected: bool, chance: Random) -> Built:
         done = subprocess.run(argv, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=True)
         lines = [json.loads(line) for line in done.stdout.splitlines()]
         steps = [line["step"] for line in lines if line.get("event") == "step"]
-        [differing] = [line["differing"] for line in lines if line.get("event") == "searching"]
+        [differing] = [line["differing"] for line in lines if line.get("event") == "search"]
         [named] = [line["conclusion"]["culprit"] for line in lines if line.get("event") == "conclusion"]
         built = [step["purpose"] for step in steps if step["seconds"]["build"] > 0]
         planted = Planted(history.old, history.new, frozenset({history.culprit}))
