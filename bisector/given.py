@@ -48,7 +48,7 @@ def settings(
 
     The names are those of the command line's options. `build_memory`, `build_disk`: GiB. `limits`: of a boot, by the
     names of `model.Limits`: guest seconds, and MiB of output. `on`: what an outcome's name means. `suspect`: paths of
-    the tree, "." for all of it; empty: the architecture's. None: what is usual on this machine, or what the ends say.
+    the tree, "." for none; empty: the architecture's. None: what is usual on this machine, or what the ends say.
     """
     row = architecture(arch)
     place = Path(repo).absolute()
@@ -62,9 +62,10 @@ def settings(
             )
     sandboxed = walls.chosen(sandbox)
     suspects = _suspects(suspect) or row.suspects
-    usual: dict[str, object] = {"jobs": None, "ahead": None, "build_memory": None, "ccache": True, "sandbox": "auto"}
-    said: dict[str, object] = {"jobs": jobs, "ahead": ahead, "build_memory": build_memory, "ccache": ccache}
-    usual, said = usual | {"suspect": row.suspects}, said | {"sandbox": sandbox, "suspect": suspects}
+    usual = {"jobs": None, "ahead": None, "build_memory": None, "ccache": True, "sandbox": "auto"}
+    said = {"jobs": jobs, "ahead": ahead, "build_memory": build_memory, "ccache": ccache, "sandbox": sandbox}
+    chosen = {name: str(value) for name, value in said.items() if value != usual[name]}
+    chosen |= {"suspect": " ".join(suspects)} if suspects != row.suspects else {}
     try:
         return Settings(
             repo=str(place),
@@ -90,7 +91,7 @@ def settings(
             store=store,
             ahead=ahead if ahead is not None else opening.ahead(),
             suspects=suspects,
-            given={name: str(value) for name, value in said.items() if value != usual[name]},
+            given=chosen,
         )
     except ValueError as error:
         raise UserError(str(error), "bisector start --help says what each option takes") from error

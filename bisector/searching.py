@@ -50,10 +50,15 @@ class GitSearch:
         known = self.kernels.differing_in(started.new.id, touched, started.settings.suspects)
         if known is not None:
             self._differing, self._suspected = known.able(), known.suspected
-            if "suspect" in started.settings.given and not self._suspected and "" not in started.settings.suspects:
-                paths = ", ".join(started.settings.suspects)
-                self.bench.warn(f"no commit that can make another kernel changes {paths}, or all do: all are alike")
         if self.steps.session.searching is None:
+            suspects = started.settings.suspects
+            if "suspect" in started.settings.given and "" not in suspects and not self._suspected:
+                why = (
+                    "not known which commits make other kernels"
+                    if known is None
+                    else "no such commit does, or all do"
+                )
+                self.bench.warn(f"commits that change {', '.join(suspects)} are not looked at first: {why}")
             numbers = (None, None) if known is None else (len(self._differing or ()), len(self._suspected))
             self.steps.record(Searching(len(within), olds, *numbers))
         # A git or a child of it that was killed: begun again, and told what the journal knows.

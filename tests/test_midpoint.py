@@ -7,13 +7,14 @@ import math
 import random
 from collections.abc import Collection
 
+import numpy as np
 import pytest
 from simulating import histories
 
 from bisector.evidence import halving
 from bisector.evidence.forecast import SPARE
 from bisector.evidence.graph import Range
-from bisector.evidence.midpoint import Midpoints
+from bisector.evidence.midpoint import Midpoints, splits_well
 from bisector.model import Verdict
 from tests.conftest import LONG
 
@@ -211,6 +212,16 @@ def test_suspects_cost_all_others_a_step_more_at_most(size: int, share: int) -> 
         culprits = chance.sample(within.ids, min(size, 256))
         steps = [len(searched(within, one, within.ids, suspected=likely)) for one in culprits]
         assert max(steps) <= math.log2(size) + 1 + SPARE
+
+
+def test_a_split_that_the_steps_cannot_afford_is_none_however_likely() -> None:
+    # By likelihood the first is even, by number the last.
+    shares = np.array([[0.5, 0.9], [0.45, 0.7], [0.41, 0.55], [0.8, 0.5]])
+    assert splits_well(shares, 1.0).tolist() == [True, True, True, False]
+    assert splits_well(shares, 0.7).tolist() == [False, True, True, False]
+    assert splits_well(shares, 0.56).tolist() == [False, False, True, False]
+    # Where none is affordable, the one that costs least.
+    assert splits_well(shares, 0.1).tolist() == [False, False, False, True]
 
 
 @pytest.mark.parametrize("suspected", [1, 4, 8])

@@ -68,6 +68,22 @@ def test_the_sums_of_a_sample_are_those_that_all_have(within: Range, chance: ran
     assert sums == pytest.approx(exact[places], rel=1e-5)
 
 
+@pytest.mark.parametrize("exact", [True, False])
+@given(graphs(), st.randoms(use_true_random=False))
+def test_sums_of_two_kinds_are_those_of_each(exact: bool, within: Range, chance: random.Random) -> None:
+    weights = np.array([[chance.random(), chance.choice([0.0, 5.0])] for _ in within.ids])
+    with pytest.MonkeyPatch.context() as patch:
+        if not exact:
+            patch.setattr(graph, "EXACT", 0)
+            patch.setattr(graph, "SAMPLE", 12)
+        places, sums = within.sums(weights)
+        alone, first = within.sums(weights[:, 0])
+        assert list(places) == list(alone)
+    assert sums.shape == (len(places), 2)
+    assert sums[:, 0] == pytest.approx(first, rel=1e-5)
+    assert sums[:, 1] == pytest.approx(within.sums(weights[:, 1])[1][places], rel=1e-5)
+
+
 @given(graphs(), st.randoms(use_true_random=False))
 def test_a_part_of_a_range_has_the_ancestors_that_the_range_has(within: Range, chance: random.Random) -> None:
     tip = chance.choice(within.ids)

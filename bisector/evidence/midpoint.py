@@ -1,12 +1,12 @@
-"""Which commit do all searches that could take it take? Canonical midpoints, and kernels at hand. (pure)
+"""Which commit is next, where one boot tells? Canonical midpoints, kernels at hand, suspects first. (pure)
 
 git takes the commit that splits best. A second search, whose ends lie a few commits further, then takes another one
 everywhere, and builds all kernels again. So among the commits that split almost as well the one with the lowest id is
 taken: chance that does not hang on the ends, and most of the second search's commits are those of the first.
 A commit counts by whether it can make another kernel than its parent: only such steps cost anything. One half of the
 likelihood is shared by all of these, and one by those that change a suspected path: if one of them did it few kernels
-tell, and if none did, that costs one step more at most. Near a commit that could not be tested the next one can
-hardly be either, so the search goes past.
+tell, and if none did, that costs one step more at most (on a line; merges may leave no even split). Near a commit
+that could not be tested the next one can hardly be either, so the search goes past.
 """
 
 from __future__ import annotations
@@ -52,12 +52,12 @@ class Midpoints:
         `verdicts`: of the range's commits, its last one's among them. `paid`: steps that told something.
         """
         left = halving.remaining(self.within, verdicts)
-        every, likely = self._weights()
-        weights = np.stack([likely * left, every * left], axis=1)
-        # Where none is suspected both are the same.
-        places, sums = self.within.sums(weights[:, : 2 if self.suspected else 1], [*self.there, *self._lowest(left)])
+        every = self._weights()
+        whole, weights = float(every[:, -1].sum()), every * left[:, np.newaxis]
+        del every  # in the longest ranges that is much
+        places, sums = self.within.sums(weights, [*self.there, *self._lowest(left)])
         able = left[places] & ~np.isin(places, self.within.place.of(verdicts))
-        places, shares = places[able], sums[able] / weights.sum(axis=0)[: sums.shape[1]]
+        places, shares = places[able], sums[able] / weights.sum(axis=0)
         failed = self._failed(verdicts, left)
         worth = entropy(np.clip(shares[:, 0], 0.0, 1.0)) * self._testable(places, failed)
         if not len(places) or float(worth.max()) <= 0:
@@ -66,9 +66,9 @@ class Midpoints:
         gain = worth / np.where(at_hand, 1.0, 1.0 + self.build)
         if at_hand[best := int(np.argmax(gain))]:
             return self.within.ids[int(places[best])]
-        steps = math.ceil(math.log2(max(2.0, float(every.sum())))) + SPARE + bool(self.suspected)
-        affordable = 2.0 ** (steps - paid - 1) / float(weights[:, 1].sum())
-        good = worth >= ALMOST * worth.max() if len(failed) else _good(shares, affordable)
+        steps = math.ceil(math.log2(max(2.0, whole))) + SPARE + bool(self.suspected)
+        affordable = 2.0 ** (steps - paid - 1) / float(weights[:, -1].sum())
+        good = worth >= ALMOST * worth.max() if len(failed) else splits_well(shares, affordable)
         return min(self.within.ids[int(place)] for place in places[good])
 
     def _failed(self, verdicts: Mapping[str, Verdict], left: NDArray[np.bool_]) -> NDArray[np.int32]:
@@ -105,22 +105,22 @@ class Midpoints:
         found[np.isfinite(below + above)] *= 0.5 ** min(more, 900)
         return found
 
-    def _weights(self) -> tuple[Weights, Weights]:
-        """Return what each commit counts, and how likely it is, in the same unit.
+    def _weights(self) -> Weights:
+        """Return how likely each commit is and what it counts, shape (commits, 2); one column if that is the same.
 
         The suspected ones have their share of all, and as much as all once more.
         """
         if self.differing is None:
-            return np.ones(len(self.within)), np.ones(len(self.within))
-        every = np.full(len(self.within), HARDLY)
+            return np.ones((len(self.within), 1))
+        every = np.full((len(self.within), 1), HARDLY)
         places = self.within.place.of(self.differing)
-        able = places[places >= 0]
-        every[able] = 1.0
-        likely = every.copy()
+        every[able := places[places >= 0]] = 1.0
         places = self.within.place.of(self.suspected)
-        if len(suspects := places[places >= 0]):
-            likely[suspects] += len(able) / len(suspects)
-        return every, likely
+        if not len(suspects := places[places >= 0]):
+            return every
+        likely = every.copy()
+        likely[suspects] += len(able) / len(suspects)
+        return np.hstack([likely, every])
 
     def _lowest(self, left: NDArray[np.bool_]) -> list[str]:
         """Return the commits with the lowest ids of those that are left: a long range is not looked at as a whole."""
@@ -129,8 +129,8 @@ class Midpoints:
         return [self.within.ids[int(place)] for place in lowest]
 
 
-def _good(shares: Weights, affordable: float) -> NDArray[np.bool_]:
-    """Tell which commits split well: by likelihood, the first column, among those that all steps can afford.
+def splits_well(shares: Weights, affordable: float) -> NDArray[np.bool_]:
+    """Tell which commits split well: by likelihood, the first column, among those that the steps can afford.
 
     The last column is by number: the larger part shall be no more than what the steps that are left can halve.
     """

@@ -97,9 +97,9 @@ class Selection:
         """
         within, found, suspected = Paths(suspects), dict[str, bool](), set[str]()
         for commit, changes in touched:
-            mattering = [path for path, appeared in changes.items() if self.matters(path, appeared)]
-            found[commit] = bool(mattering)
-            if any(path in within for path in mattering):
+            counting = [path for path, appeared in changes.items() if self.matters(path, appeared)]
+            found[commit] = bool(counting)
+            if any(path in within for path in counting):
                 suspected.add(commit)
         some = len(suspected) < sum(found.values())
         return Differing(found, frozenset(suspected) if some else frozenset())

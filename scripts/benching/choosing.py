@@ -48,7 +48,7 @@ def _suspects(size: int, share: float, suspected: int, chance: Random) -> list[s
         f"| kernels of a search, {size:,} commits, {100 * share:.0f} % of which can make another kernel, {suspected} "
         f"by a suspected path; the change is {where} ({HISTORIES} histories) | "
         f"{_spread([ours for ours, _ in seen])} | {_spread([theirs for _, theirs in seen])} without suspects; "
-        f"{asked:.1f} where each step builds | {statistics.mean(ours - theirs for ours, theirs in seen):+.1f} |"
+        f"{asked:.1f} are the doublings of all commits | {statistics.mean(ours - theirs for ours, theirs in seen):+.1f} |"
         for where, seen in told.items()
     ]
 
@@ -66,7 +66,7 @@ def _kernels(within: Range, differing: Collection[str], suspected: Collection[st
     while halving.remaining(within, verdicts)[places].sum() > 1:
         if (commit := halves.following(verdicts, built)) is None:
             raise AssertionError("nothing is chosen, though kernels that differ are left")
-        verdicts[commit] = Verdict.NEW if within.is_ancestor(culprit, commit) else Verdict.OLD
+        verdicts[commit] = _verdict(within, commit, (), culprit)
         built += 1
     return built
 
@@ -133,4 +133,4 @@ def _git(repo: Path, *words: str) -> str:
 
 
 def _spread(values: Sequence[int]) -> str:
-    return f"{statistics.mean(values):.1f} ({min(values)} to {max(values)})"
+    return f"mean {statistics.mean(values):.1f} ({min(values)} to {max(values)})"

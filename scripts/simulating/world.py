@@ -182,7 +182,11 @@ class Searcher:
 
         verdicts = {self.world.history.new: Verdict.NEW} | self.steps.marked()
         halves = Midpoints(within, None, (), weighing.BUILD)
-        while commit := halves.following(verdicts, len(verdicts) - 1) or halving.middle(within, verdicts):
+
+        def paid() -> int:
+            return sum(found is not Verdict.UNTESTABLE for found in verdicts.values()) - 1
+
+        while commit := halves.following(verdicts, paid()) or halving.middle(within, verdicts):
             verdicts[commit] = read(commit)
         return halving.left(within, verdicts)
 
