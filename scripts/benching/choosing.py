@@ -48,7 +48,8 @@ def _suspects(size: int, share: float, suspected: int, chance: Random) -> list[s
         f"| kernels of a search, {size:,} commits, {100 * share:.0f} % of which can make another kernel, {suspected} "
         f"by a suspected path; the change is {where} ({HISTORIES} histories) | "
         f"{_spread([ours for ours, _ in seen])} | {_spread([theirs for _, theirs in seen])} without suspects; "
-        f"{asked:.1f} are the doublings of all commits | {statistics.mean(ours - theirs for ours, theirs in seen):+.1f} |"
+        f"{asked:.1f} are the doublings of all commits | "
+        f"{statistics.mean(ours - theirs for ours, theirs in seen):+.1f} |"
         for where, seen in told.items()
     ]
 
