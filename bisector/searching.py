@@ -53,11 +53,7 @@ class GitSearch:
         if self.steps.session.searching is None:
             suspects = started.settings.suspects
             if "suspect" in started.settings.given and "" not in suspects and not self._suspected:
-                why = (
-                    "not known which commits make other kernels"
-                    if known is None
-                    else "no such commit does, or all do"
-                )
+                why = "unknown which make other kernels" if known is None else "none of those does, or all do"
                 self.bench.warn(f"commits that change {', '.join(suspects)} are not looked at first: {why}")
             numbers = (None, None) if known is None else (len(self._differing or ()), len(self._suspected))
             self.steps.record(Searching(len(within), olds, *numbers))
