@@ -37,7 +37,7 @@ def rows() -> list[str]:
 def built(recipe: Recipe, tree: Path, objects: Path) -> tuple[float, int]:
     """Build; return the CPU seconds of make and all that it started, and how many objects it compiled."""
     objects.mkdir()
-    before = _spent()
+    before = spent()
     said = ""
     for target in ("tinyconfig", "olddefconfig", recipe.architecture.image):
         said += subprocess.run(
@@ -51,9 +51,10 @@ def built(recipe: Recipe, tree: Path, objects: Path) -> tuple[float, int]:
         if target == "tinyconfig":
             with (objects / ".config").open("a") as config:
                 config.writelines(f"{option}\n" for option in recipe.options)
-    return _spent() - before, len(_OBJECT.findall(said))
+    return spent() - before, len(_OBJECT.findall(said))
 
 
-def _spent() -> float:
+def spent() -> float:
+    """Return the CPU seconds of all children so far."""
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     return used.ru_utime + used.ru_stime
