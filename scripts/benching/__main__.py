@@ -38,8 +38,8 @@ def main() -> None:
         "--only",
         default="",
         metavar="PART,PART",
-        help="of: demo, defconfig, clean, options, compiling, pairs, parts, commands, boots, virtme, beside, kernels, "
-        "nearby, choosing, growth",
+        help="of: demo, defconfig, clean, options, compiling, pairs, parts, commands, boots, virtme, beside, "
+        "kernels, nearby, choosing, growth",
     )
     parser.add_argument("--histories", type=int, default=3, help="of 2,000 commits of each kind (default: 3)")
     parser.add_argument("--seed", type=int, default=None, help="repeat the histories of an earlier run")
