@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import statistics
-import subprocess
 import tempfile
 from collections.abc import Collection, Sequence
 from pathlib import Path
@@ -19,6 +18,7 @@ from bisector.evidence.graph import Range
 from bisector.evidence.midpoint import Midpoints
 from bisector.model import Verdict
 from bisector.weighing import BUILD
+from tests.minitree import MiniTree
 
 # Commits of a range, the share that can make another kernel, and how many of these change a suspected path.
 SHAPES = ((2000, 0.1, 10), (6000, 0.1, 12))
@@ -76,7 +76,8 @@ def _skips(chance: Random) -> list[str]:
     told = []
     with tempfile.TemporaryDirectory() as home:
         history = long.line(Path(home) / "linux", LINE)
-        listed = _git(history.repo, "rev-list", "--reverse", f"{history.old}..{history.new}").split()
+        tree = MiniTree(history.repo, base=history.old)
+        listed = tree.git("rev-list", "--reverse", f"{history.old}..{history.new}").split()
         within = Range(zip(listed, [[history.old], *([one] for one in listed)], strict=False))
         for size in BROKEN:
             seen = []
@@ -85,7 +86,7 @@ def _skips(chance: Random) -> list[str]:
                 broken = {*listed[first : first + size]}
                 culprit = chance.choice([one for at, one in enumerate(listed) if not first <= at <= first + size])
                 one = _past(within, broken, culprit)
-                seen.append((one, _asked(history, within, broken, culprit)))
+                seen.append((one, _asked(tree, history, within, broken, culprit)))
             ours, theirs = zip(*seen, strict=True)
             told.append(
                 f"| tests of a search among {len(listed):,} commits, {size} of which in a row in the middle cannot "
@@ -114,23 +115,18 @@ def _past(within: Range, broken: Collection[str], culprit: str) -> int:
     return len(verdicts) - 1
 
 
-def _asked(history: long.Long, within: Range, broken: Collection[str], culprit: str) -> int:
+def _asked(tree: MiniTree, history: long.Long, within: Range, broken: Collection[str], culprit: str) -> int:
     """Return how many commits git's own bisection asks for."""
     words = {Verdict.OLD: "good", Verdict.NEW: "bad", Verdict.UNTESTABLE: "skip"}
-    said, asked = _git(history.repo, "bisect", "start", "--no-checkout", history.new, history.old), 0
+    said, asked = tree.git("bisect", "start", "--no-checkout", history.new, history.old), 0
     while "is the first bad commit" not in said:
-        commit = _git(history.repo, "rev-parse", "BISECT_HEAD").strip()
-        said = _git(history.repo, "bisect", words[_verdict(within, commit, broken, culprit)])
+        commit = tree.git("rev-parse", "BISECT_HEAD").strip()
+        said = tree.git("bisect", words[_verdict(within, commit, broken, culprit)])
         asked += 1
     if not said.startswith(culprit):
         raise SystemExit(f"not the planted commit: {said}")
-    _git(history.repo, "bisect", "reset")
+    tree.git("bisect", "reset")
     return asked
-
-
-def _git(repo: Path, *words: str) -> str:
-    done = subprocess.run(["git", "-C", str(repo), *words], capture_output=True, text=True, check=True)
-    return done.stdout
 
 
 def _spread(values: Sequence[int]) -> str:
