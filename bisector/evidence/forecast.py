@@ -78,12 +78,14 @@ def searched(
     if not culprits:
         return Expected(0, 0), Expected(0, 0)
     known = {classes[0], classes[-1], *itertools.compress(itertools.islice(classes, 1, None), there)}
-    suspects = array("i", (place for place in culprits if suspected and suspected[place]))
+    likely = suspected or bytes(len(differs))
+    suspects = array("i", (place for place in culprits if likely[place]))
     more = len(culprits) / len(suspects) if 0 < len(suspects) < len(culprits) else 0.0
-    shares = (1 + more * bool(suspected and suspected[place]) for place in culprits)
+    shares = (1 + more * bool(likely[place]) for place in culprits)
     mass = array("d", itertools.accumulate(shares, initial=0.0))
     # One half of those that are tried out are suspects, as one half of the culprits is taken to be.
-    tried = [_evenly(culprits), _evenly(suspects)] if more else [_evenly(culprits, len(culprits))]
+    some = TRIED if more else min(TRIED, len(culprits))
+    tried = [_evenly(places, some) for places in ((culprits, suspects) if more else (culprits,))]
     firsts = [classes[place + 1] for places in tried for place in places]
     booted = [_booted(first, mass) for first in firsts]
     boots, builds = (sorted(map(len, seen)) for seen in (booted, [kernels - known for kernels in booted]))
@@ -92,10 +94,9 @@ def searched(
     return Expected(boots[half], most[0]), Expected(builds[half], most[1])
 
 
-def _evenly(places: Sequence[int], most: int = TRIED) -> list[int]:
-    """Return `TRIED` of these, or so many, at equal distances."""
-    tried = min(TRIED, most)
-    return [places[number * len(places) // tried] for number in range(tried)]
+def _evenly(places: Sequence[int], some: int) -> list[int]:
+    """Return so many of these at equal distances; each several times if there are fewer."""
+    return [places[number * len(places) // some] for number in range(some)]
 
 
 def _booted(new: int, mass: Sequence[float]) -> Set[int]:
