@@ -11,8 +11,8 @@ source.
 Seven eighths of a kernel's CPU time is the compiler proper (`--only compiling`), and most of that is mm, fs, lib,
 arch/arm64 and kernel: what options could still drop (sysctl in /proc, the PMU's drivers, core dumps of ELF) is a
 hundredth or two. make, its shells and the linker together are an eighth. What -O2 and KALLSYMS cost `--only options`
-tells: -Os would take about a fifth less, and is not what distributions build; without KALLSYMS a step links once and
-not three times, but a panic, and a task that hangs, would name no function unless the host did that.
+tells: -Os would take about a fifth less, and is not what distributions build; without KALLSYMS a step has less to
+link, but a panic, and a task that hangs, would name no function unless the host did that.
 
 A command's start is imports: scipy's took longer than all others together, and is put off until a rate is asked for.
 Of a session on the mini kernel py-spy sees mostly waiting (for make, for QEMU), and then the syncs of the journal.
