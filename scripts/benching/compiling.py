@@ -12,7 +12,8 @@ from benching.linux import linux
 from bisector import opening
 from bisector.recipe import Recipe
 
-# What gcc starts for it is started by this: a line with the milliseconds of CPU time, the program and the source.
+# What gcc starts for it is started by this: a line with the milliseconds of CPU time, the program and the source. The
+# compiler reads each source once more before, and makes nothing of it.
 MEASURING = r"""
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,34 +22,51 @@ MEASURING = r"""
 #include <sys/resource.h>
 #include <sys/wait.h>
 
-int main(int argc, char **argv)
+static int measured(char **argv, const char *name, const char *source)
 {
-	const char *name = strrchr(argv[1], '/'), *source = "-";
 	struct rusage used;
 	int status;
-
-	for (int i = 2; i < argc; i++) {
-		const char *end = strrchr(argv[i], '.');
-
-		if (argv[i][0] == '/' && end && (!strcmp(end, ".c") || !strcmp(end, ".S")))
-			source = argv[i];
-	}
 	pid_t child = fork();
 
 	if (!child) {
-		execvp(argv[1], argv + 1);
+		execvp(argv[0], argv);
 		_exit(127);
 	}
 	if (child < 0 || wait4(child, &status, 0, &used) < 0)
 		return 126;
 	FILE *log = fopen(getenv("MEASURED"), "a");
 
-	if (log)
-		fprintf(log, "%ld %s %s\n", (used.ru_utime.tv_sec + used.ru_stime.tv_sec) * 1000 +
-			(used.ru_utime.tv_usec + used.ru_stime.tv_usec) / 1000, name ? name + 1 : argv[1], source);
-	return log && WIFEXITED(status) ? WEXITSTATUS(status) : 126;
+	if (!log)
+		return 126;
+	fprintf(log, "%ld %s %s\n", (used.ru_utime.tv_sec + used.ru_stime.tv_sec) * 1000 +
+		(used.ru_utime.tv_usec + used.ru_stime.tv_usec) / 1000, name, source);
+	fclose(log);
+	return WIFEXITED(status) ? WEXITSTATUS(status) : 126;
+}
+
+int main(int argc, char **argv)
+{
+	const char *name = strrchr(argv[1], '/'), *source = "-";
+
+	name = name ? name + 1 : argv[1];
+	for (int i = 2; i < argc; i++) {
+		const char *end = strrchr(argv[i], '.');
+
+		if (argv[i][0] == '/' && end && (!strcmp(end, ".c") || !strcmp(end, ".S")))
+			source = argv[i];
+	}
+	if (!strcmp(name, "cc1") && strcmp(source, "-")) {
+		char *reading[argc + 1];
+
+		memcpy(reading, argv + 1, (argc - 1) * sizeof(*argv));
+		reading[argc - 1] = "-fsyntax-only";
+		reading[argc] = NULL;
+		measured(reading, "reading", source);
+	}
+	return measured(argv + 1, name, source);
 }
 """
+READING = "reading"
 # So many directories have a row of their own.
 DIRECTORIES = 16
 
@@ -84,9 +102,12 @@ def rows() -> list[str]:
             programs[program] += int(milliseconds) / 1000
             if program == "cc1":
                 directories[_directory(path, tree)] += int(milliseconds) / 1000
+    reading = programs.pop(READING)
+    whole -= reading
     programs["make, shells, fixdep, ld, host programs"] = whole - sum(programs.values())
     most = sorted(directories, key=lambda name: -directories[name])[:DIRECTORIES]
     rows = [_row(f"of a kernel from nothing, {count} objects: {name}", programs[name], whole) for name in programs]
+    rows.append(_row("of the compiler's: reading sources and headers (`-fsyntax-only`)", reading, whole))
     return [*rows, *(_row(f"of the compiler's: {name}", directories[name], whole) for name in most)]
 
 
