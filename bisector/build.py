@@ -87,17 +87,18 @@ def kernel(
     `like`: a kernel that is kept, whose configuration this commit has too. Raises HostError if our machine failed.
     """
     log.unlink(missing_ok=True)
+    begin = since = 0
     if clean:
         recipe = recipe.from_nothing(objects, alone=alone)
 
     def attempt(recipe: Recipe, *, whole: bool = True, again: bool = False) -> BrokenBuild | None:
-        nonlocal like
+        nonlocal like, begin, since
         if (cache := recipe.cache()) is not None:
             # Somebody who empties his cache directory takes it away from the sandbox's words.
             with disk.writing(cache):
                 cache.mkdir(parents=True, exist_ok=True)
         begin, began = log.stat().st_size if log.exists() else 0, time.time()
-        with trust.building(objects):
+        with trust.building(objects) as since:
             failed = None
             if like is None or not configs.put_back(like, objects, log):
                 like, failed = None, _configured(recipe, commit, tree, objects, log, again=again)
@@ -119,7 +120,12 @@ def kernel(
         failed = attempt(recipe.with_jobs(1))
     if failed is not None and failed != before:
         failed = _settled(failed, functools.partial(attempt, recipe.with_jobs(1), again=True), objects, log)
-    return failed or _kept(recipe, commit, tree, objects, into, clean, like)
+    if failed is None:
+        return _kept(recipe, commit, tree, objects, into, clean, like)
+    at = buildlog.not_made(target.lines(log, begin))
+    return keeping.broken(
+        failed, log.with_suffix(".parts.json"), parts.of_failed(tree, objects, at, since) if at else None
+    )
 
 
 def _settled(

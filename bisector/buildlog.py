@@ -119,6 +119,8 @@ _ERRORS = re.compile(
 _QUOTED = re.compile(r"\s*\d* \|")
 # What the assembler reads from gcc: the name is another one each time, and the reason must not be.
 _TEMPORARY = re.compile(r"[^\s'`\"(]*/cc\w{6}\.")
+# An object that was not made, as kbuild's make says it; the exit code is a compiler's.
+_NOT_MADE = re.compile(r"^make(?:\[\d+\])?: \*\*\* \[(?:.*: )?(?!/)([^\s:]+\.o)\] Error 1$")
 _MAKE_ERROR = re.compile(r"^make(?:\[\d+\])?: \*\*\* .*")
 
 
@@ -152,6 +154,11 @@ def _bounded(line: str) -> str:
 def skewed(lines: Sequence[str]) -> bool:
     """Tell whether make found files from the future: what it then left alone may be out of date."""
     return any(_SKEW.match(_bounded(line)) for line in lines)
+
+
+def not_made(lines: Sequence[str]) -> str:
+    """Return the first object that was not made, by its path below the objects; "" if make names none."""
+    return next((found[1] for line in lines if (found := _NOT_MADE.match(line)) and ".." not in found[1]), "")
 
 
 def first_error(lines: Sequence[str]) -> str:

@@ -9,11 +9,12 @@ there is no verdict, and the search begins to weigh.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from bisector.ahead import Order
 from bisector.errors import Misinferred
+from bisector.events import Inherited
 from bisector.evidence import sequential
 from bisector.evidence.confirm import Fresh
 from bisector.evidence.rates import Tally, boots_for, difference
@@ -131,6 +132,26 @@ class Edge:
 
     def _taken(self, commit: Commit, purpose: Purpose, times: int) -> list[Step]:
         return self.readings.steps.tested(commit, purpose, times, self.readings.question)
+
+
+def require_broken(readings: Readings, hiding: Collection[Commit]) -> None:
+    """Build, of those that hide a culprit for they break as a tested one did, for each such one that differs most.
+
+    Nothing else would ever ask whether they do. Raises Misinferred if one makes a kernel.
+    """
+    steps = readings.steps
+    rows: dict[str, list[Inherited]] = {}
+    for kin in steps.session.inherited.values():
+        if kin.broken and kin.commit.id not in steps.session.marks:
+            rows.setdefault(kin.source.id, []).append(kin)
+    for row in rows.values():
+        built = [kin for kin in row if steps.of(kin.commit.id)]
+        if not built and (hidden := [kin for kin in row if kin.commit in hiding]):
+            built = [max(hidden, key=lambda kin: kin.differing)]
+            steps.take(built[0].commit, Purpose.SEARCH, readings.question)
+        for kin in built:
+            if any(taken.broken is None for taken in steps.of(kin.commit.id)):
+                raise Misinferred(f"{kin.commit.short} does not break as {kin.source.short} does, as it seemed")
 
 
 def _not_new(steps: Sequence[Step]) -> Tally:

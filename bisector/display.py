@@ -84,7 +84,8 @@ class Display:
                 self.say(f"{event.commit.short} is what its boots say again: {event.because}")
             case Inherited():
                 said = f"none of the {event.differing} files in which they differ took part in the build"
-                self.say(f"the same kernel: {event.commit.short} counts as {event.source.short} does: {said}")
+                alike = "as broken" if event.broken else "the same kernel"
+                self.say(f"{alike}: {event.commit.short} counts as {event.source.short} does: {said}")
             case Distrusted():
                 self.say(f"what was inherited is not believed any more: {event.because}")
             case Reread() if event.observations:

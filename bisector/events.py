@@ -121,12 +121,14 @@ class Rejudged(Event, frozen=True, tag="rejudge"):
 class Inherited(Event, frozen=True, tag="inherited"):
     """A commit makes the same kernel as one that was tested, and counts as that one does.
 
-    `differing`: in so many files do the two differ, and none of them took part in the build.
+    `differing`: in so many files do the two differ, and none of them took part in the build. `broken`: neither makes
+    a kernel.
     """
 
     commit: Commit
     source: Commit
     differing: int
+    broken: bool = False
 
 
 class Distrusted(Event, frozen=True, tag="distrusted"):

@@ -16,7 +16,7 @@ from typing import Any
 
 from bisector.errors import HostError
 from bisector.host import disk
-from bisector.model import Kernel
+from bisector.model import BrokenBuild, Kernel
 from bisector.reuse.parts import Parts
 
 MANIFEST, SHAPE = "manifest.json", 1
@@ -103,12 +103,23 @@ def _note(into: Path, parts: Parts | None) -> None:
         disk.write(into / PARTS, parts.encoded())
 
 
-def took_part(kernel: Kernel) -> Parts | None:
-    """Return what took part in the build of a kernel that is kept, None if that is not known."""
+def took_part(made: Kernel | BrokenBuild) -> Parts | None:
+    """Return what took part in a build, None if that is not known, or is not kept any more."""
+    noted = Path(made.image).with_name(PARTS) if isinstance(made, Kernel) else Path(made.parts)
     try:
-        return Parts.decoded(Path(kernel.image).with_name(PARTS).read_bytes())
+        return Parts.decoded(noted.read_bytes())
     except (OSError, ValueError):
         return None
+
+
+def broken(made: BrokenBuild, noted: Path, parts: Parts | None) -> BrokenBuild:
+    """Note what took part in a build that failed, as far as that is known."""
+    if parts is None:
+        return made
+    with disk.writing(noted):
+        noted.parent.mkdir(parents=True, exist_ok=True)
+        disk.write(noted, parts.encoded())
+    return replace(made, parts=str(noted))
 
 
 def inferred(kernel: Kernel | None) -> str:

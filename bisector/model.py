@@ -7,8 +7,6 @@ import math
 import re
 from dataclasses import astuple, dataclass
 
-_COMMIT_ID = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?")
-
 
 @dataclass(frozen=True, slots=True)
 class Commit:
@@ -22,7 +20,7 @@ class Commit:
     parents: tuple[str, ...]
 
     def __post_init__(self) -> None:
-        if not _COMMIT_ID.fullmatch(self.id):
+        if not re.fullmatch(r"[0-9a-f]{40}([0-9a-f]{24})?", self.id):
             raise ValueError(f"not a full commit id: {self.id!r}")
 
     @property
@@ -47,10 +45,11 @@ class Kernel:
 
 @dataclass(frozen=True, slots=True)
 class BrokenBuild:
-    """This commit makes no kernel that could be probed; `because` is the first error or the lost option."""
+    """No kernel; `because`: the first error or lost option; `parts`: the file of its `Parts`, "" if unknown."""
 
     commit: str
     because: str
+    parts: str = ""
 
 
 @dataclass(frozen=True, slots=True)

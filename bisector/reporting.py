@@ -89,7 +89,8 @@ def _page(session: Session, made: values.Report) -> str:
     with suppress(BisectorError):
         repository = Repository(Path(session.started.settings.repo))
         if searching is not None and searching.commits <= DRAWN:
-            wanted = {visit.commit.id for visit in made.visits} | {one.id for one, *_ in made.inherited}
+            counted = (one.id for one, *_ in (*made.inherited, *made.as_broken))
+            wanted = {visit.commit.id for visit in made.visits} | set(counted)
             history = repository.history(searching.olds, session.started.new.id)
             places = {commit: place for place, (commit, _) in enumerate(history) if commit in wanted}
         if culprit is not None and (patch := messages.patch(repository, culprit)) is not None:

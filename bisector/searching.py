@@ -14,7 +14,7 @@ from bisector.evidence.midpoint import Midpoints
 from bisector.host import trees
 from bisector.host.repository import Repository
 from bisector.host.worktree import Worktree
-from bisector.model import Commit, Kernel, Purpose, Question, Verdict
+from bisector.model import BrokenBuild, Commit, Kernel, Purpose, Question, Verdict
 from bisector.reuse.kin import LOOKED_AT, Kernels
 from bisector.search import gitrun
 from bisector.steps import Steps
@@ -150,18 +150,19 @@ class GitSearch:
         return {commit: found for commit, found in told.items() if found is not None}
 
     def _sources(self) -> dict[str, Verdict]:
-        """Return the commits whose kernels were booted, and what all their boots say."""
+        """Return the commits that were booted, or make no kernel, and what all their steps say."""
         found: dict[str, Verdict] = {}
         if (question := self.steps.session.question) is None:
             return found
         for commit in self.steps.tested_commits():
-            said = {self.steps.said(one, question) for one in self.steps.of(commit) if one.observation is not None}
+            told = (one for one in self.steps.of(commit) if one.observation is not None or one.broken is not None)
+            said = {self.steps.said(one, question) for one in told}
             if len(said) == 1 and (only := said.pop()) is not None:
                 found[commit] = only
         return found
 
     def _inherits(self, commit: Commit) -> Verdict | None:
-        """Find the commits that make the same kernel as this one; return what they are, None if there is no such."""
+        """Find the commits that make what this one makes; return what they are, None if there is no such."""
         if not self.steps.session.inheriting:
             return None
         sources = self._sources()
@@ -171,7 +172,8 @@ class GitSearch:
             # None; or such as cannot all be right.
             return None
         nearest = min(same, key=same.__getitem__)
-        self.steps.record(Inherited(commit=commit, source=self.repository.read(nearest), differing=same[nearest]))
+        broken = isinstance(self.bench.known.get(nearest), BrokenBuild)
+        self.steps.record(Inherited(commit, self.repository.read(nearest), same[nearest], broken))
         return sources[nearest]
 
     def _answer(self, commit_id: str, question: Question, olds: Sequence[str], within: Range) -> Verdict:

@@ -123,6 +123,7 @@ class Bisection:
         """
         # rev-list gives the newest first, and that is the one marked new: all others are its ancestors.
         first, *others = map(self.repository.read, candidates)
+        certifying.require_broken(readings, others)
         files = self.repository.files(first)
         if others and (made := self._after_another(readings, first, others, files, weighed=weighed)) is not None:
             return self._beside(readings, first, made)
@@ -183,8 +184,10 @@ class Bisection:
     def _why_untestable(self, commit: Commit) -> str:
         said = [one.because for one in self.steps.of_kernel(commit.id) if one.verdict is Verdict.UNTESTABLE]
         kin = self.session.inherited.get(commit.id)
-        same = f"the same kernel as {kin.source.short}: " if kin and not self.steps.of(commit.id) else ""
-        return same + (said[-1] if said else "")
+        if kin is None or self.steps.of(commit.id):
+            return said[-1] if said else ""
+        as_what = f"breaks as {kin.source.short} does" if kin.broken else f"the same kernel as {kin.source.short}"
+        return f"{as_what}: {said[-1] if said else ''}"
 
     def _after_another(
         self, readings: Readings, first: Commit, others: Sequence[Commit], files: tuple[str, ...], *, weighed: bool

@@ -27,8 +27,10 @@ def _others(objects: Path) -> Path:
 
 
 @contextmanager
-def building(objects: Path) -> Iterator[None]:
+def building(objects: Path) -> Iterator[int]:
     """Mark that make is writing objects; the mark goes when make has ended by itself, and with nothing else.
+
+    Yields the time stamp, ns, than which nothing that make writes is older.
 
     After anything else (our death, a signal, a killed compiler, a full disk) an object may be torn and look up
     to date, so the next build begins from nothing: with ccache that is half a minute.
@@ -40,7 +42,8 @@ def building(objects: Path) -> Iterator[None]:
         # Before make writes anything: a mark that the power took with it would leave the objects trusted.
         disk.settle(mark)
         disk.settle(objects)
-    yield
+        since = mark.stat().st_mtime_ns
+    yield since
     if not mark.exists():
         # make then fails in as many words as it has files, and none of them is the commit's fault.
         raise HostError(f"{objects} was taken away while make ran", "resume builds it again", transient=True)

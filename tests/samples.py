@@ -149,6 +149,7 @@ AFTER_THE_START: tuple[Recorded, ...] = (
     Inherited(commit=commit("4"), source=PARENT, differing=2),
     Distrusted(because="the culprit was new in the search, and is now old 3 of 3"),
     Inherited(commit=commit("6"), source=CULPRIT, differing=1),
+    Inherited(commit=commit("8"), source=commit("5"), differing=3, broken=True),
     Unmarked(commit=CULPRIT, because="it was another"),
     Reread(observations={}, on={"hung": Verdict.OLD}, kept=3, gone=1),
     ASKED,

@@ -11,6 +11,7 @@ import hypothesis
 import pytest
 from hypothesis import strategies as st
 
+from bisector import buildlog
 from bisector.host import trees
 from bisector.host.repository import Repository
 from bisector.reuse import alike, parts
@@ -152,6 +153,46 @@ def test_a_tree_below_a_directory_of_the_same_name_loses_nothing(tree: MiniTree,
     found = parts.of(place / "tree", place / "objects")
     assert found is not None
     assert {"init/main.c", "include/kernel.h"} <= found.files
+
+
+def broken(built: Path, text: str) -> tuple[str, int]:
+    """Build anew with this source of `init/main.o`; return the object that was not made, and since when."""
+    (built / "tree" / "init" / "main.c").write_text(text)
+    (built / "since").touch()
+    argv = [
+        "make",
+        "-s",
+        "-C",
+        str(built / "tree"),
+        f"O={built / 'objects'}",
+        "CROSS_COMPILE=aarch64-linux-gnu-",
+        "Image",
+    ]
+    done = subprocess.run(argv, capture_output=True, text=True, check=False)
+    assert done.returncode != 0
+    return buildlog.not_made(done.stderr.splitlines()), (built / "since").stat().st_mtime_ns
+
+
+def test_what_broke_tells_what_its_compiler_read(built: Path) -> None:
+    (built / "tree" / "include" / "newcomer.h").write_text("int newcomer;\n")
+    failed, since = broken(built, '#include "newcomer.h"\nint main = nowhere;\n')
+    assert failed == "init/main.o"
+    found = parts.of_failed(built / "tree", built / "objects", failed, since)
+    assert found is not None
+    # Beside it all that other objects read, of the builds before.
+    assert {"init/main.c", "include/newcomer.h", "include/kernel.h", "lib/lib.c"} <= found.files
+    assert "include/newcomer.h" not in (parts.of(built / "tree", built / "objects") or found).files
+    listed = built / "objects" / "init" / ".main.o.d"
+    listed.rename(built / "elsewhere")
+    listed.symlink_to(built / "elsewhere")
+    assert parts.of_failed(built / "tree", built / "objects", failed, since) is None
+
+
+def test_what_an_earlier_compiler_read_tells_nothing(built: Path) -> None:
+    broken(built, "int main = nowhere;\n")
+    failed, since = broken(built, '#include "absent.h"\n')
+    assert failed == "init/main.o"
+    assert parts.of_failed(built / "tree", built / "objects", failed, since) is None
 
 
 def test_directories_without_end_are_no_record(built: Path) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from bisector import target
+from bisector import buildlog, target
 from bisector.errors import HostError
 from bisector.model import BrokenBuild, Commit
 
@@ -99,6 +99,24 @@ def test_the_first_line_that_says_why_is_the_reason(tmp_path: Path, who: str) ->
 
 def test_a_log_that_says_nothing_is_told_as_that(tmp_path: Path) -> None:
     assert broken(tmp_path, "  CC      init/main.o\n").because == "make failed without saying why"
+
+
+@pytest.mark.parametrize(
+    ("line", "failed"),
+    [
+        ("make[4]: *** [/a/tree/scripts/Makefile.build:250: kernel/events/core.o] Error 1", "kernel/events/core.o"),
+        ("make[2]: *** [/a tree/Makefile:9: init/main.o] Error 1", "init/main.o"),
+        ("make: *** [init/main.o] Error 1", "init/main.o"),
+        ("make[1]: *** [/a/tree/Makefile:1140: vmlinux] Error 1", ""),
+        ("make[4]: *** [/a/tree/scripts/Makefile.build:250: kernel/events] Error 2", ""),
+        ("make[4]: *** [/a/tree/scripts/Makefile.build:250: kernel/fork.o] Error 137", ""),
+        ("make[4]: *** [/a/tree/Makefile:1: ../../home/x.o] Error 1", ""),
+        ("make[4]: *** [/a/tree/Makefile:1: /home/x.o] Error 1", ""),
+        ("note: make[4]: *** [/a/tree/Makefile:1: x.o] Error 1", ""),
+    ],
+)
+def test_the_object_that_was_not_made_is_named_by_its_path_below_the_objects(line: str, failed: str) -> None:
+    assert buildlog.not_made(["", "init/main.c:1: error: x", line]) == failed
 
 
 def test_our_own_command_is_never_the_reason(tmp_path: Path) -> None:

@@ -131,3 +131,66 @@ def test_the_report_shows_the_edge_that_held(tree: MiniTree, bisector: Bisector)
     assert made["after"]["commit"]["id"] == ran.culprit
     assert [one["outcomes"][0]["word"] for one in made["before"]] == ["STUCK"]
     assert made["after"]["outcomes"][0]["word"] == "OK"
+
+
+def as_broken(ran: Ran) -> dict[str, str]:
+    """As which other one a commit was said to break."""
+    return {
+        one["commit"]["id"]: one["source"]["id"]
+        for one in ran.lines
+        if one.get("event") == "inherited" and one["broken"]
+    }
+
+
+def test_a_row_that_breaks_in_one_way_is_not_built_commit_by_commit(tree: MiniTree, bisector: Bisector) -> None:
+    edits: dict[int, Edits] = dict.fromkeys(range(40), TEXT)
+    edits |= {10: {"breaks": "compile"}, 20: OK, 30: {"mends": True}}
+    ids = tree.story(40, 20, edits=edits)
+    ran = bisector.start(tree.path, tree.base, ids[-1], *ONCE)
+    assert (ran.code, set(ran.candidates)) == (10, set(ids[10:31])), ran.err
+    found = as_broken(ran)
+    built = [commit for commit in ran.tested("search") if commit in ids[10:30]]
+    # A change that the build reads makes two rows of it; of each one commit broke, and one more was asked.
+    assert len(built) == 4, built
+    assert len(found) == 18
+    assert all((commit in ids[20:]) == (source in ids[20:]) for commit, source in found.items())
+    whys = [why for commit, why in ran.candidates.items() if commit in found and commit not in built]
+    assert len(whys) == 16
+    assert all(why.startswith("breaks as ") and "init/main.c" in why for why in whys), whys
+    told = bisector("report").out
+    assert told.count("its build read none") == 18
+    assert "Commits with the kernel of another" in told
+    # Nothing is built again to say the same.
+    again = bisector("resume", "--json")
+    assert (again.code, again.steps, set(again.candidates)) == (10, [], set(ran.candidates))
+
+
+def test_a_row_that_only_seemed_to_break_to_its_end_hides_nothing(tree: MiniTree, bisector: Bisector) -> None:
+    first = tree.commit("mini: a list", files=unrecorded(tree))
+    # Mended by what leaves no record, beside so many texts that this is the commit to ask.
+    mended: dict[str, str | None] = {f"doc/{number}.txt": "A text.\n" for number in range(9)}
+    edits: dict[int, Edits] = dict.fromkeys(range(32), TEXT) | {
+        3: {"files": {UNRECORDED: "=\n"}, "neutral": "string"},
+        21: {"files": mended | {UNRECORDED: "STUCK\n"}},
+        24: {"files": {UNRECORDED: "OK\n"}, "neutral": "comment"},
+    }
+    ids = tree.story(32, 24, edits=edits)
+    ran = bisector.start(tree.path, first, ids[-1], *ONCE)
+    assert (ran.code, ran.culprit) == (0, ids[24]), ran.err
+    [doubt] = [one for one in ran.lines if one.get("event") == "distrusted"]
+    assert "does not break as" in doubt["because"]
+    assert as_broken(ran).keys() & set(ids[21:24])
+
+
+def test_what_is_not_known_of_a_broken_build_is_not_inferred(tree: MiniTree, bisector: Bisector) -> None:
+    edits: dict[int, Edits] = dict.fromkeys(range(12), TEXT)
+    # No compiler says what a linker read, nor where it looked for what is not there.
+    absent = tree.files(tree.base)["lib/lib.c"] + '#include "absent.h"\n'
+    for at, breaking in ((2, Edits(breaks="link")), (6, Edits(mends=True, files={"lib/lib.c": absent}))):
+        edits[at] = breaking
+    edits[9] = OK | {"mends": True, "files": {"lib/lib.c": tree.files(tree.base)["lib/lib.c"]}}
+    ids = tree.story(12, 9, edits=edits)
+    ran = bisector.start(tree.path, tree.base, ids[-1], *ONCE)
+    assert (ran.code, set(ran.candidates)) == (10, set(ids[2:10])), ran.err
+    assert as_broken(ran) == {}
+    assert set(ran.tested("search")) >= set(ids[2:9])

@@ -25,6 +25,7 @@ from bisector.endings import Revert
 from bisector.known import Session
 from bisector.model import Purpose
 from bisector.opening import cache
+from bisector.reuse.parts import Parts
 from tests.conftest import Ran
 
 pytestmark = [pytest.mark.kernel, pytest.mark.timeout(3600)]
@@ -88,6 +89,16 @@ def test_the_demo_ends_with_the_right_commit_certified(shown: subprocess.Complet
     assert f"Found and certified: {story('demo').culprit[:12]}" in shown.stdout
     assert "'const struct debug_info' has no member named 'wps_suspended'" in " ".join(shown.stdout.split())
     assert "demo: that is the commit which was made to change it." in shown.stdout
+
+
+def test_it_is_known_what_the_compiler_read_of_a_commit_that_it_refused(session: Session) -> None:
+    noted = {step.broken.parts for step in session.steps if step.broken and "wps_suspended" in step.broken.because}
+    assert noted
+    for path in noted:
+        found = Parts.decoded(Path(path).read_bytes())
+        assert {"arch/arm64/kernel/hw_breakpoint.c", "arch/arm64/include/asm/hw_breakpoint.h"} <= found.files
+        assert {"init/Kconfig", "arch/arm64/Kconfig"} <= found.kconfigs
+        assert {"", "arch/arm64/kernel", "kernel/events"} <= found.places
 
 
 def test_the_commit_that_mends_the_loop_is_certified_by_fresh_boots_and_by_its_revert(session: Session) -> None:

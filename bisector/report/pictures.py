@@ -66,6 +66,7 @@ def narrowed(report: Report, places: Mapping[str, int], commits: int) -> list[Na
     rows += [
         (commit, INHERITED, f"the kernel of {source[:12]}") for commit, source, number in report.inherited if number
     ]
+    rows += [(commit, INHERITED, f"breaks as {source[:12]} does") for commit, source, _ in report.as_broken]
     for commit, how, because in rows:
         at = (places[commit.id] + 1) / commits if commit.id in places else 0.0
         told.append(Narrowed(commit, how, because, left, right, at))

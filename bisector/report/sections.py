@@ -224,9 +224,15 @@ def _parts(spent: Sequence[Seconds]) -> tuple[str, ...]:
 
 def _untestable(report: Report) -> Section | None:
     untestable = [visit for visit in report.visits if visit.verdict is Verdict.UNTESTABLE]
-    rows = tuple(
-        dict.fromkeys((visit.commit.short, f"{visit.commit.subject}: {visit.because}") for visit in untestable)
-    )
+    told = [(visit.commit.short, f"{visit.commit.subject}: {visit.because}") for visit in untestable]
+    told += [
+        (
+            one.short,
+            f"{one.subject}: not built; of the {number} files in which {source[:12]} differs its build read none",
+        )
+        for one, source, number in report.as_broken
+    ]
+    rows = tuple(dict.fromkeys(told))
     return Section("Untestable", table=Table(("commit", "subject: why"), "<<", rows)) if rows else None
 
 

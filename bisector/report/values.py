@@ -52,7 +52,8 @@ class Report:
     `after` and `before`: the behaviour at the culprit and at its parents, of the confirming boots; at the
     two ends where there is no culprit. `marks`: what a person said of commits, and why. `inherited`: commits that
     were not built, each with the one whose kernel it makes, and in how many files they differ; None: that kernel
-    came from the store, and was booted. `limits`: of the search's boots, from `measured_on` boots of the ends.
+    came from the store, and was booted. `as_broken`: those that were not built, for they break as the one beside them
+    did. `limits`: of the search's boots, from `measured_on` boots of the ends.
     `on`: what outcomes mean by their names. `configuration`: the lines in which the kernel's .config differs from
     tinyconfig's. `reproduce`: what a person types to repeat the decisive boots.
     """
@@ -72,6 +73,7 @@ class Report:
     after: Behaviour | None
     visits: tuple[Visit, ...]
     inherited: tuple[tuple[Commit, str, int | None], ...]
+    as_broken: tuple[tuple[Commit, str, int], ...]
     marks: tuple[tuple[Commit, Verdict, str], ...]
     limits: Limits | None
     measured_on: int
@@ -107,6 +109,9 @@ def report(session: Session, *, held: bool, configuration: Sequence[str], reprod
         marks=tuple((one.commit, one.verdict, one.because) for one in session.marks.values()),
         visits=tuple(_visit(step, session.question) for step in session.steps),
         inherited=_inherited(session),
+        as_broken=tuple(
+            (one.commit, one.source.id, one.differing) for one in session.inherited.values() if one.broken
+        ),
         limits=session.measured.limits if session.measured else None,
         measured_on=session.measured.boots if session.measured else 0,
         on=session.on,
@@ -119,7 +124,7 @@ def report(session: Session, *, held: bool, configuration: Sequence[str], reprod
 
 def _inherited(session: Session) -> tuple[tuple[Commit, str, int | None], ...]:
     told: list[tuple[Commit, str, int | None]]
-    told = [(one.commit, one.source.id, one.differing) for one in session.inherited.values()]
+    told = [(one.commit, one.source.id, one.differing) for one in session.inherited.values() if not one.broken]
     stored = {one.commit.id: (one.commit, one.kernel.source) for one in session.steps if one.kernel}
     return (*told, *((commit, source, None) for commit, source in stored.values() if source))
 

@@ -24,7 +24,7 @@ class Kernels:
         self._parts: dict[tuple[str, str], Parts | None] = {}
 
     def differing(self, built: str, other: str) -> int | None:
-        """Return in how many files the two differ, if none of them can matter to the kernel of `built`, else None."""
+        """Return in how many files the two differ, if none of them can matter to the build of `built`, else None."""
         if (parts := self._took_part(built)) is None:
             return None
         changes = self._changes(built, other)
@@ -47,11 +47,10 @@ class Kernels:
         return found if len(found.looked_at) < LOOKED_AT else None
 
     def _took_part(self, built: str) -> Parts | None:
-        kernel = self._known.get(built)
-        if not isinstance(kernel, Kernel):
+        if (made := self._known.get(built)) is None:
             return None
         # By its build too: a kernel that was wrongly taken for this commit's is another one.
-        key = built, kernel.build_id
+        key = built, made.build_id if isinstance(made, Kernel) else made.parts
         if key not in self._parts:
-            self._parts[key] = keep.took_part(kernel)
+            self._parts[key] = keep.took_part(made)
         return self._parts[key]

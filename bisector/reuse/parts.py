@@ -13,6 +13,7 @@ import os
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, fields
+from itertools import chain
 from pathlib import Path
 
 from bisector.host import files, sandbox
@@ -51,10 +52,11 @@ class Parts:
             raise ValueError("not a record of parts") from error
 
 
-def of(tree: Path, objects: Path) -> Parts | None:
+def of(tree: Path, objects: Path, also: str = "") -> Parts | None:
     """Return what took part in the builds that filled `objects` from `tree`; None if there is no whole record of it.
 
     Both were a stranger's to write: links and pipes are left alone, and what is out of all measure is not read.
+    `also`: a list of dependencies that counts as a record.
     """
     # Absolute, or relative to the objects where ccache made it so. Patterns that begin with plain letters are found
     # six times faster than one for both.
@@ -66,7 +68,7 @@ def of(tree: Path, objects: Path) -> Parts | None:
     try:
         if _names_the_commit(objects):
             return None
-        for name, record in _records(objects, places):
+        for name, record in chain(_listed(objects, also), _records(objects, places)):
             found.update(*(pattern.findall(record) for pattern in named))
             if name == _KCONFIGS and (listed := _LISTED.search(record)):
                 kconfigs.update(listed[1].replace(b"\\\n", b" ").split())
@@ -75,6 +77,28 @@ def of(tree: Path, objects: Path) -> Parts | None:
         return None
     parts = Parts(_there(tree, found), _there(tree, kconfigs), frozenset(places))
     return parts if parts.files and parts.kconfigs else None
+
+
+def of_failed(tree: Path, objects: Path, failed: str, since: int) -> Parts | None:
+    """Return what took part in a build that ended at an object; None if it is not known what its compiler read.
+
+    `since`: ns, the build's begin. gcc lists what it read also where there are errors in it, but not where a file is
+    missing, and clang never does; kbuild removes the list of what was made only.
+    """
+    place, _, name = failed.rpartition("/")
+    listed = os.path.join(place, f".{name}.d")
+    if sandbox.odd(objects, listed, RECORD) or not os.path.exists(objects / listed):
+        return None
+    if os.stat(objects / listed).st_mtime_ns < since:
+        return None
+    found = of(tree, objects, listed)
+    # An assembler takes files in that no list names.
+    return found if found is not None and f"{failed.removesuffix('.o')}.c" in found.files else None
+
+
+def _listed(objects: Path, also: str) -> Iterator[tuple[str, bytes]]:
+    if also:
+        yield also, files.read(objects / also, RECORD)
 
 
 def _names_the_commit(objects: Path) -> bool:
