@@ -108,15 +108,20 @@ class Clean(Answer, frozen=True, tag="clean"):
 
 
 class Job(msgspec.Struct, frozen=True):
-    """One job of a queue, by its place in the file. `because`: why it failed, "" if it came to an answer."""
+    """One job of a queue, by its place in the file.
+
+    `because`, `hint`: why it failed, and what mends it, "" if it came to an answer. `session`: "" if none was begun.
+    """
 
     number: int
     exit_code: int
     because: str
+    hint: str = ""
+    session: str = ""
 
 
 class Queue(Answer, frozen=True, tag="queue"):
-    """`bisector start --from`, after the events and errors of all its jobs."""
+    """`bisector start --from`, after the events of all its jobs."""
 
     jobs: tuple[Job, ...]
 

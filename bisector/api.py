@@ -7,6 +7,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from bisector import __version__, disputes, journal, opening, planning, rejudging, sessions
+from bisector.claiming import claim, require_plain
 from bisector.endings import Conclusion
 from bisector.errors import BisectorError, HostError, Interrupted, Misinferred, UserError
 from bisector.events import Concluded, Distrusted, Event, Planned, Resumed, Started, Stopped, now
@@ -45,21 +46,22 @@ def start(
     warn: Warn = ignored,
     new_session: bool = False,
     also: Callable[[Session], bool] = lambda _: False,
+    again: str = "",
 ) -> tuple[Session, Conclusion]:
     """Run a whole bisection; return the session and its answer. Raises UserError, HostError, Interrupted.
 
     `old`, `new`: any revisions. `state`: the directory of the sessions, None for the usual one. `emit` is told each
     event as it happens, `warn` what a person should know.
     A session of the same ends and settings that has no answer yet is gone on with, unless it shall be a new one;
-    one that has an answer gives it again if `also` is true of it.
+    one that has an answer gives it again if `also` is true of it. `again`: what a person does after a stop, if not
+    resume the session.
     """
     state = state or sessions.usual()
     repository = Repository(Path(settings.repo))
     ends = repository.commit(old), repository.commit(new)
     planning.require_range(repository, *ends)
     opening.machine(settings)
-    opening.require_plain(state)
-    opening.make_private(state)
+    claim(state)
     started = Started(
         session=opening.new_name(),
         bisector=__version__,
@@ -76,9 +78,10 @@ def start(
             with stopping.deferred():
                 # Both or none: from the moment at which it is there, that is how to go on.
                 book = Journal(found) if found else journal.create(sessions.home(state) / started.session, started)
-                _will_go_on(state, book.session)
-            stack.enter_context(_held(book.session, state))
+                _will_go_on(state, book.session, again)
+            stack.enter_context(journal.held(book.session.directory))
         if found and found.conclusion is not None:
+            emit(found.started)
             return found, resume(found, state=state, emit=emit, warn=warn)
         if found:
             warn(f"going on with session {found.name}, which has no answer yet (--new-session begins another)")
@@ -92,7 +95,9 @@ def plan(settings: Settings, old: str, new: str, *, state: Path | None = None) -
     repository = Repository(Path(settings.repo))
     ends = repository.commit(old), repository.commit(new)
     planning.require_range(repository, *ends)
-    return planning.plan(settings, repository, *ends, state or sessions.usual())
+    opening.machine(settings)
+    require_plain(state := state or sessions.usual())
+    return planning.plan(settings, repository, *ends, state)
 
 
 def resume(session: Session, *, state: Path | None = None, emit: Emit = ignored, warn: Warn = ignored) -> Conclusion:
@@ -147,6 +152,7 @@ def retest(
     repository = Repository(Path(session.started.settings.repo))
     commit = disputes.disputed(session, repository, revision)
     with _held(session, state):
+        _will_go_on(state, session, how="with the boots that were made by then; retest makes more")
 
         def again(steps: Steps) -> None:
             try:
@@ -189,8 +195,8 @@ def _held(session: Session, state: Path) -> Iterator[None]:
         yield
 
 
-def _will_go_on(state: Path, session: Session) -> None:
-    stopping.go_on_with(opening.to_go_on(state, f"resume {session.name}") + " goes on where it stopped")
+def _will_go_on(state: Path, session: Session, again: str = "", how: str = "where it stopped") -> None:
+    stopping.go_on_with((again or opening.to_go_on(state, f"resume {session.name}")) + f" goes on {how}")
 
 
 def _work(

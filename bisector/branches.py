@@ -78,6 +78,18 @@ class Beat:
     reported: list[Reported] = field(default_factory=list)
     unnamed: list[str] = field(default_factory=list)
 
+    def report(self, new: Reported) -> None:
+        """Note a commit that is new; one that is known has changed one scenario more, and that is no news.
+
+        It is news again where it was known before the branch went elsewhere, and has come back.
+        """
+        for at, known in enumerate(self.reported):
+            if known.commit.id == new.commit.id and known.session >= self.since:
+                scenarios = tuple(dict.fromkeys((*known.scenarios, *new.scenarios)))
+                self.reported[at] = replace(known, scenarios=scenarios)
+                return
+        self.reported = [known for known in self.reported if known.commit.id != new.commit.id] + [new]
+
     def encoded(self) -> bytes:
         """Return it as it is kept."""
         return msgspec.json.encode(self)

@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from bisector.claiming import WORKSPACES
 from bisector.errors import HostError, UserError
 from bisector.host import disk
 from bisector.host.repository import Repository
@@ -37,7 +38,7 @@ def home(repository: Repository, state: Path) -> Path:
     """Return the directory of this repository's workspaces."""
     common = str(repository.common_dir)
     stem = re.sub(r"[^A-Za-z0-9_.-]+", "-", repository.path.name)[:64] or "tree"
-    return state / "workspaces" / f"{stem}-{hashlib.sha256(os.fsencode(common)).hexdigest()[:8]}"
+    return state / WORKSPACES / f"{stem}-{hashlib.sha256(os.fsencode(common)).hexdigest()[:8]}"
 
 
 @contextmanager

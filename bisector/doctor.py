@@ -25,6 +25,10 @@ class Check:
     found: bool
 
 
+# What make takes of LLVM, and Debian's packages.
+_LLVM = {"clang": "clang", "ld.lld": "lld", "llvm-nm": "llvm", "llvm-ar": "llvm", "llvm-objcopy": "llvm"}
+
+
 def _program(name: str) -> Callable[[], bool]:
     return lambda: shutil.which(name) is not None
 
@@ -45,8 +49,8 @@ def _links(compiler: str, *flags: str, source: str = "int main(void) { return 0;
     return works
 
 
-def checks(arch: str, cross_compile: str) -> tuple[Check, ...]:
-    """Look for everything. The order is the order in which a step needs it."""
+def checks(arch: str, cross_compile: str, llvm: str = "") -> tuple[Check, ...]:
+    """Look for everything. The order is the order in which a step needs it. `llvm`: make's LLVM= value."""
     row = architecture(arch)
     cross = f"{cross_compile}gcc"
     walls = sandbox.why_not()
@@ -85,6 +89,11 @@ def checks(arch: str, cross_compile: str) -> tuple[Check, ...]:
             _links("gcc", source="#include <openssl/bio.h>\nint main(void) { return 0; }\n"),
         ),
     )
+    version = llvm if llvm.startswith("-") else ""
+    for name, package in _LLVM.items() if llvm else ():
+        program = f"{name}{version}"
+        found = (program, "compiling the kernel with LLVM", f"{package}{version}", True, _program(program))
+        table = (*table, found)
     return tuple(Check(name, needed, package, required, look()) for name, needed, package, required, look in table)
 
 

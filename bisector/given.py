@@ -6,16 +6,25 @@ import math
 import os
 import posixpath
 import re
+import shutil
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from bisector import opening
 from bisector.arches import architecture
-from bisector.errors import UserError
+from bisector.errors import HostError, UserError
 from bisector.evidence import limits as times
+from bisector.host import process
 from bisector.host import sandbox as walls
-from bisector.model import Verdict
+from bisector.model import Outcome, Verdict
+from bisector.scenarios import BY_NAME
 from bisector.settings import PLAIN, Settings
+from bisector.verdict import NAMES
+
+# GiB: more than the address of any byte of a file.
+_MOST = float(1 << 33)
+_SANDBOXES = ("auto", "require", "off")
 
 
 def settings(
@@ -52,6 +61,18 @@ def settings(
     """
     row = architecture(arch)
     place = Path(repo).absolute()
+    if scenario is not None and scenario not in BY_NAME:
+        raise UserError(f"there is no scenario {scenario!r}", "bisector scenarios lists them")
+    outcomes = [
+        _outcome(said, scenario, option)
+        for said, option in ((old_outcome, "--old-outcome"), (new_outcome, "--new-outcome"))
+    ]
+    if outcomes[0] is not None and outcomes[0] == outcomes[1]:
+        raise UserError(f"both outcomes are {outcomes[0]}", "a bisection is from one to another")
+    if others := [name for name in on or () if name not in NAMES]:
+        raise UserError(f"no outcome has the name {others[0]!r}", f"known: {', '.join(NAMES)}")
+    if sandbox not in _SANDBOXES:
+        raise UserError(f"there is no sandbox {sandbox!r}", f"known: {', '.join(_SANDBOXES)}")
     _require_storable(str(place), "--repo")
     words = {"cross_compile": cross_compile, "llvm": llvm, "cpu": cpu}
     for name, shape in PLAIN.items():
@@ -60,6 +81,10 @@ def settings(
                 f"--{name.replace('_', '-')} {words[name]!r} has signs that no such word has",
                 "it goes to make or QEMU as it is: letters, digits, and . / + - _",
             )
+    if cpu:
+        _require_cpu(row.qemu, cpu)
+    if llvm and shutil.which(clang := f"clang{llvm if llvm.startswith('-') else ''}") is None:
+        raise UserError(f"{clang} is not installed", f"bisector doctor --llvm={llvm} says what is missing")
     sandboxed = walls.chosen(sandbox)
     suspects = _suspects(suspect) or row.suspects
     usual = {"jobs": None, "ahead": None, "build_memory": None, "ccache": True, "sandbox": "auto"}
@@ -80,13 +105,13 @@ def settings(
             on=dict(on or {}),
             fragment=opening.fragment(fragment),
             scenario=scenario,
-            old_outcome=old_outcome,
-            new_outcome=new_outcome,
+            old_outcome=outcomes[0],
+            new_outcome=outcomes[1],
             end_boots=end_boots,
             confirm_boots=confirm_boots,
             sandbox=sandboxed,
-            build_memory=int(build_memory * (1 << 30)) if build_memory is not None else opening.memory(),
-            build_disk=int(build_disk * (1 << 30)),
+            build_memory=size("--build-memory", build_memory) if build_memory is not None else opening.memory(),
+            build_disk=size("--build-disk", build_disk),
             confidence=confidence,
             store=store,
             ahead=ahead if ahead is not None else opening.ahead(),
@@ -95,6 +120,33 @@ def settings(
         )
     except ValueError as error:
         raise UserError(str(error), "bisector start --help says what each option takes") from error
+
+
+def _outcome(said: str | None, scenario: str | None, option: str) -> str | None:
+    """Return the outcome as it is written, None if none was given. Raises UserError for what is none."""
+    if said is None:
+        return None
+    if scenario is None:
+        raise UserError(f"{option} needs --scenario", "an outcome is one scenario's")
+    try:
+        return str(Outcome.parse(said))
+    except ValueError as error:
+        raise UserError(str(error), "bisector test prints outcomes as they are written") from error
+
+
+def _require_cpu(qemu: str, cpu: str) -> None:
+    """Refuse a CPU model that this machine's QEMU does not have: it would say so after the first build."""
+    with suppress(HostError):  # without QEMU: what boots says that it is missing
+        known = process.output([qemu, "-cpu", "help"]).split()
+        if (model := cpu.partition(",")[0]) not in known:
+            raise UserError(f"{qemu} has no CPU model {model!r}", f"{qemu} -cpu help lists them")
+
+
+def size(option: str, gib: float, least: int = 1) -> int:
+    """Return GiB in bytes. Raises UserError for fewer than `least`, and for more than any disk has."""
+    if not 0 <= gib <= _MOST or (found := int(gib * (1 << 30))) < least:
+        raise UserError(f"{option} {gib} is no size", "it is a number of GiB, as 1.5")
+    return found
 
 
 def _suspects(said: Sequence[str]) -> tuple[str, ...]:

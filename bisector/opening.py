@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import os
-import re
 import secrets
 import shutil
-import stat
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from importlib import resources
@@ -22,11 +20,12 @@ from bisector.ahead import Ahead
 from bisector.arches import architecture
 from bisector.bench import Bench
 from bisector.boot import Machine
+from bisector.claiming import STORE
 from bisector.errors import HostError, UserError
 from bisector.evidence import limits
 from bisector.guest import compile as guest
 from bisector.guest import initramfs
-from bisector.host import disk, files, process, sandbox
+from bisector.host import files, process, sandbox
 from bisector.host.repository import Repository
 from bisector.model import Commit
 from bisector.recipe import NEVER_CACHED, Recipe
@@ -34,8 +33,6 @@ from bisector.reuse import taking
 from bisector.reuse.store import Store, named
 from bisector.settings import Settings
 
-# Below the state directory: the kernels of all its sessions.
-STORE = "kernels"
 FRAGMENTS = ("base.config", "arm64.config", "sigtrap.config")
 # Boots side by side, and the bytes of free memory that there must be for each.
 MOST_ABREAST, ABREAST = 8, 512 << 20
@@ -173,44 +170,6 @@ def _version(program: str) -> str:
     if not (said := process.output([program, "--version"]).splitlines()):
         raise HostError(f"{program} --version says nothing", "it is not whole: install it again")
     return said[0]
-
-
-def require_plain(state: Path) -> None:
-    """Refuse a state directory that make or a shell would read as something else. Raises UserError.
-
-    The kernel's Makefile takes neither spaces nor colons; make itself expands `$`, and cuts at `#`; its recipes put
-    the path into shell lines.
-    """
-    if not re.fullmatch(r"[\w./+@,=~-]+", str(state)):
-        raise UserError(
-            f"the state directory {str(state)!r} has spaces or signs in its path that make does not take",
-            "name one with --state whose path has letters, digits, and . / + @ , = ~ - _ only",
-        )
-
-
-def make_private(state: Path) -> None:
-    """Make what bisector keeps below the state directory, for nobody but its user: logs and journals tell much.
-
-    Raises UserError if one of these is not a directory of the user's own.
-    """
-    with disk.writing(state):
-        state.mkdir(parents=True, exist_ok=True, mode=0o700)
-        # A link to the state directory is a person's choice; what lies in a stranger's, the stranger may exchange.
-        _require_own(state, state.stat())
-        for name in ("sessions", "tests", "workspaces", STORE):
-            place = state / name
-            with suppress(FileExistsError):
-                place.mkdir(mode=0o700)
-            _require_own(place, place.lstat())
-            place.chmod(0o700)
-
-
-def _require_own(place: Path, found: os.stat_result) -> None:
-    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid():
-        raise UserError(
-            f"{place} is no directory of yours, but a link, a file, or another user's",
-            "move it away, or name another directory with --state",
-        )
 
 
 def new_name() -> str:

@@ -13,7 +13,8 @@ from pathlib import Path
 
 from bisector import api, branches, changes, opening, room
 from bisector.branches import Beat, Passed, Reported, Tip
-from bisector.changes import Change, Interval
+from bisector.changes import Interval
+from bisector.claiming import claim
 from bisector.errors import HostError, Interrupted
 from bisector.events import Event, Tested, now
 from bisector.evidence import ends
@@ -49,7 +50,7 @@ def one_pass(
     again.
     """
     repository = Repository(Path(settings.repo))
-    opening.make_private(state)
+    claim(state)
     with branches.held(state, repository, branch, settings) as (beat, path):
         if fetch:
             messages.fetch(repository, fetch)
@@ -77,6 +78,7 @@ class _Pass:
         self._until, self._most, self._emit, self._warn = until, most, emit, warn
         # Who reads the boots of this pass, and what of it is used up.
         self._by, self._over = "", ""
+        self._tested = False
 
     def walked(self, tip: Commit) -> Passed:
         beat, self._by = self.beat, branches.readers(self.settings)
@@ -85,7 +87,9 @@ class _Pass:
             if beat.goal is None and (told := self._looked(tip)) is not None:
                 return told
             while beat.left:
-                self._require_time()
+                # Not before it has taken any: each pass shall come further.
+                if self._tested:
+                    self._require_time()
                 self._searched(beat.left[-1])
         except Interrupted:
             if not self._over:
@@ -162,6 +166,7 @@ class _Pass:
         """Return what one boot of a commit shows; None if it cannot be tested, and why."""
         [step] = api.test(self.settings, [commit.id], state=self.state, tell=lambda *_: None, warn=self._warn)
         self._emit(Tested(step=step, at=now()))
+        self._tested = True
         # Of a step without a session: its kernel is in the store, and what it said is kept in the patrol's file.
         for log in step.logs[:1]:
             disk.remove(Path(log).parents[1])
@@ -182,7 +187,8 @@ class _Pass:
             beat.left.pop()
             beat.left += changes.intervals(made)
             if (found := changes.change(made)) is not None:
-                self._report(found, made)
+                change = (found.scenario, str(found.before), str(found.after))
+                beat.report(Reported(found.commit, (change,), made.name, now(), found.others))
             else:
                 self._keep(one, made)
                 beat.unnamed.append(f"{one.scenario} from {one.before} to {one.after}: {session}")
@@ -201,6 +207,7 @@ class _Pass:
     def _heard(self, event: Event) -> None:
         self._emit(event)
         if isinstance(event, Tested):
+            self._tested = True
             self._require_time()
             self._require_room()
 
@@ -233,17 +240,6 @@ class _Pass:
                     beat.reported[at] = dataclasses.replace(told, scenarios=more)
                 return True
         return False
-
-    def _report(self, found: Change, session: Session) -> None:
-        """Note a commit that is new; one that is known has changed one scenario more, and that is no news."""
-        scenario = (found.scenario, str(found.before), str(found.after))
-        for at, told in enumerate(self.beat.reported):
-            if told.commit.id == found.commit.id:
-                self.beat.reported[at] = dataclasses.replace(
-                    told, scenarios=tuple(dict.fromkeys((*told.scenarios, scenario)))
-                )
-                return
-        self.beat.reported.append(Reported(found.commit, (scenario,), session.name, now(), found.others))
 
     def _keep(self, one: Interval, session: Session) -> None:
         """Go on from what a session saw of the tip; if that is not steady, from what was known before.

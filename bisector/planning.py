@@ -9,6 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from bisector import checkout, journal, opening, sessions
+from bisector.claiming import STORE
 from bisector.errors import HostError, UserError
 from bisector.evidence import forecast
 from bisector.evidence.forecast import Expected, Plan, Speeds
@@ -37,7 +38,7 @@ def plan(settings: Settings, repository: Repository, old: Commit, new: Commit, s
     # A plan can be made where nothing can be written.
     with suppress(HostError):
         made = opening.tried(made)
-    store = Store(state / opening.STORE, named(made.identity()), settings.arch)
+    store = Store(state / STORE, named(made.identity()), settings.arch)
     exact = store.built_of() if settings.store else frozenset()
     known = differing(repository, store, bases, new.id, settings.suspects)
     looked_at = known.looked_at
@@ -54,7 +55,9 @@ def plan(settings: Settings, repository: Repository, old: Commit, new: Commit, s
     risk = (1 - settings.confidence) / 4
     # Of the commit, of the new end without it, and of its parent.
     shown = Rates(Tally(0, settings.end_boots), Tally(settings.end_boots, 0))
-    once, parent = (settings.confirm_boots or boots_for(risk, rate) for rate in (shown.new.at_least, shown.halfway))
+    # Fewer than the confidence asks for are not the last ones.
+    asked = settings.confirm_boots
+    once, parent = (max(asked, boots_for(risk, rate)) for rate in (shown.new.at_least, shown.halfway))
     fresh = 2 * once + parent
     beside = len({old.id, new.id, *bases} - exact) + forecast.REVERTED
     on_top = Expected(search.median + beside, search.worst + beside)

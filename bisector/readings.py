@@ -53,7 +53,9 @@ class Readings:
 
     def known(self) -> Posterior:
         """Return what they say of the culprit."""
-        pairs = [(commit, one.source.id) for commit, one in self.steps.session.inherited.items()]
+        # Two that break alike need not be one kernel.
+        inherited = self.steps.session.inherited
+        pairs = [(commit, one.source.id) for commit, one in inherited.items() if not one.broken]
         # What lies above the part that is looked at tells nothing of it; what lies below the range has no change.
         kin = [pair for pair in pairs if all(one in self.within or one not in self.whole for one in pair)]
         return posterior(self.within, self.tallies(), self.steps.marked(), kin)

@@ -12,14 +12,13 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
-from bisector import journal, opening, sessions
+from bisector import journal, keep, sessions
+from bisector.claiming import STORE, TESTS
 from bisector.errors import UserError
 from bisector.host import disk
 from bisector.model import Purpose
 from bisector.reuse import store
 
-# Where commits are tested without a session.
-TESTS = "tests"
 _EDGE = (Purpose.CULPRIT, Purpose.PARENT)
 
 
@@ -42,7 +41,7 @@ def make(state: Path, most: int, warn: Callable[[str], None]) -> tuple[int, int,
             break
     own = _of_their_own(state)
     size = sum(map(disk.size, own))
-    gone, shared, more = store.make_room(state / opening.STORE, max(0, most - size))
+    gone, shared, more = store.make_room(state / STORE, max(0, most - size))
     return removed + gone, len(own) + shared, size + more
 
 
@@ -83,7 +82,7 @@ def _spare(state: Path, warn: Callable[[str], None]) -> Iterator[Path]:
 
 
 def _shared(state: Path) -> list[Path]:
-    return _directories(state / opening.STORE, "*/*/")
+    return _directories(state / STORE, "*/*/")
 
 
 def _of_their_own(state: Path) -> list[Path]:
@@ -92,11 +91,12 @@ def _of_their_own(state: Path) -> list[Path]:
 
 
 def _tests(state: Path) -> list[Path]:
-    return _directories(state / TESTS, "*/")
+    return [directory for directory in _directories(state / TESTS, "*/") if _kept(directory)]
 
 
 def _kept(directory: Path) -> list[Path]:
-    return _directories(directory / "kernels", "*/")
+    # With a manifest of ours: whoever names the wrong state directory loses nothing there.
+    return [kernel for kernel in _directories(directory / "kernels", "*/") if (kernel / keep.MANIFEST).is_file()]
 
 
 def _directories(place: Path, pattern: str) -> list[Path]:

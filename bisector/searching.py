@@ -177,19 +177,25 @@ class GitSearch:
         return sources[nearest]
 
     def _answer(self, commit_id: str, question: Question, olds: Sequence[str], within: Range) -> Verdict:
-        """Test the commit that git's child asks for."""
-        commit = self.repository.commit(commit_id)
-        if (found := self._marks(within).get(commit_id) or self._inherits(commit)) is not None:
-            return found
-        still = self._open(self.bench.workspace.git, olds)
+        """Test the commit that git's child asks for, or a better one."""
         halves, marks, paid = self._halves(within)
-        following = halves.following(marks, paid)
-        chosen = commit if following in (None, commit_id) else self.repository.read(following)
+        commit = self.repository.commit(commit_id)
+        # A git that was told of a commit which it did not ask for asks for merge bases once more: such as lie outside
+        # of the range, or are known by what was said of others. Whatever it hears of these is no part of the search.
+        asked = halves.open(commit_id, marks)
+        if asked and (found := self._inherits(commit)) is not None:
+            return found
+        tree = self.bench.workspace.git
+        following = halves.following(marks, paid) or (commit_id if asked else next(self._open(tree, olds), None))
+        if following is None:
+            raise HostError(f"git asks for {commit.short}, and nothing is left to test", transient=True)
+        chosen = commit if following == commit_id else self.repository.read(following)
         if self.bench.ahead is not None:
             after = (halves.following(marks | {chosen.id: told}, paid + 1) for told in (Verdict.NEW, Verdict.OLD))
             orders = [Order(one) for one in after if one is not None and one not in halves.there]
             self.bench.foresee(*orders, now=chosen.id)
         if chosen == commit or (verdict := self._inherits(chosen)) is None:
+            still = self._open(tree, olds)
             left = sum(self._differing is None or one in self._differing for one in still)
             verdict = self.steps.take(chosen, Purpose.SEARCH, question, left).verdict
         assert verdict is not None

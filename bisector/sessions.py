@@ -9,6 +9,7 @@ from pathlib import Path
 import platformdirs
 
 from bisector import journal
+from bisector.claiming import SESSIONS
 from bisector.errors import UserError
 from bisector.events import SCHEMA, Started
 from bisector.known import Session
@@ -26,7 +27,7 @@ def usual() -> Path:
 
 def home(state: Path) -> Path:
     """Return the directory of the sessions."""
-    return state / "sessions"
+    return state / SESSIONS
 
 
 def names(state: Path) -> list[str]:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from bisector import journal, opening, room, sessions, step
+from bisector import journal, opening, sessions, step
 from bisector.bench import Bench
+from bisector.claiming import TESTS, claim
 from bisector.errors import HostError
 from bisector.host import disk, stopping
 from bisector.host.repository import Repository
@@ -32,11 +33,10 @@ def test(
     repository = Repository(Path(settings.repo))
     commits = [repository.commit(revision) for revision in revisions]
     opening.machine(settings)
-    opening.require_plain(state)
-    opening.make_private(state)
+    claim(state)
     opening.versions(settings)
     stopping.go_on_with("what was found stands above; run it again for the rest")
-    directory = state / room.TESTS / opening.new_name()
+    directory = state / TESTS / opening.new_name()
     with disk.writing(directory):
         directory.mkdir(mode=0o700)
     try:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.conftest import ONCE, Bisector, Ran
 from tests.minitree import Edits, MiniTree
 
@@ -194,3 +196,19 @@ def test_what_is_not_known_of_a_broken_build_is_not_inferred(tree: MiniTree, bis
     assert (ran.code, set(ran.candidates)) == (10, set(ids[2:10])), ran.err
     assert as_broken(ran) == {}
     assert set(ran.tested("search")) >= set(ids[2:9])
+
+
+@pytest.mark.parametrize("at", [2, 7, 12])
+def test_a_topic_that_forked_below_the_old_end_is_searched_to_its_commit(
+    tree: MiniTree, bisector: Bisector, at: int
+) -> None:
+    mainline = tree.story(4, 0, edits=dict.fromkeys(range(4), TEXT))
+    # git asks for this one, a merge base below the range, each time that it is told of a commit it did not ask for.
+    first = tree.commit("mini: a topic", parents=[mainline[1]], branch="topic", files={"doc/topic.txt": "A topic.\n"})
+    texts: dict[int, Edits] = {one: {"files": {f"doc/{one}.txt": "A text.\n"}} for one in range(14)}
+    strings: dict[int, Edits] = {one: {"neutral": "string"} for one in range(1, 14, 3)}
+    topic = tree.story(14, at, branch="topic", edits=texts | strings | {at: OK})
+    merge = tree.commit("Merge branch 'topic'", parents=[mainline[3], topic[-1]])
+    ran = bisector.start(tree.path, mainline[2], merge, *ONCE)
+    assert (ran.code, ran.culprit) == (0, topic[at]), ran.err
+    assert first not in ran.tested("search")

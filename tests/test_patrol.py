@@ -177,6 +177,37 @@ def test_a_branch_that_was_set_back_is_told_and_looked_at_from_there(patrol: Pat
     assert [change["commit"]["id"] for change in patrol.once()["changes"]] == [new]
 
 
+def test_a_change_that_left_the_branch_and_came_back_is_told_again(patrol: Patrol) -> None:
+    tree = patrol.tree
+    patrol.to(tree.base)
+    patrol.once()
+    new = tree.commit("mini: change it", hits={"exec-sigtrap": "OK"})
+    for _ in range(2):
+        patrol.to(new)
+        passed = patrol.once()
+        assert (passed["state"], [change["commit"]["id"] for change in passed["changes"]]) == ("changed", [new])
+        patrol.to(tree.base)
+        assert patrol.once()["unnamed"]
+
+
+def test_a_pass_without_time_comes_further_all_the_same(patrol: Patrol) -> None:
+    ids = patrol.tree.story(6, flip_at=3)
+    patrol.to(patrol.tree.base)
+    patrol.once()
+    patrol.to(ids[-1])
+    passes = [patrol.once("--hours", "0.0000001")]
+    while passes[-1]["state"] == "goes-on":
+        assert len(passes) < 40
+        passes.append(patrol.once("--hours", "0.0000001"))
+    assert [one["commit"]["id"] for one in patrol.told] == [ids[3]]
+
+
+def test_a_remote_that_is_none_is_the_user_s_to_mend(patrol: Patrol) -> None:
+    patrol.to(patrol.tree.base)
+    ran = patrol.bisector(*patrol.words("--fetch", "nosuch"))
+    assert (ran.code, "git remote shows their names" in ran.err) == (2, True), ran.err
+
+
 def test_a_meaning_that_holds_in_one_direction_is_refused(patrol: Patrol) -> None:
     patrol.to(patrol.tree.base)
     ran = patrol.bisector(*patrol.words("--on", "hung=new"))
@@ -294,9 +325,10 @@ def test_it_fetches_only_where_it_is_asked_to(patrol: Patrol, tmp_path: Path) ->
     tree.git("push", "-q", "--force", str(upstream), f"{new}:refs/heads/{branch}")
     assert patrol.heard(patrol.bisector(*words))["state"] == "unchanged"
     assert [one["commit"]["id"] for one in patrol.heard(patrol.bisector(*words, "--fetch", "up"))["changes"]] == [new]
-    ran = patrol.bisector(*words, "--fetch", "nowhere")
+    upstream.rename(tmp_path / "unmounted")
+    ran = patrol.bisector(*words, "--fetch", "up")
     assert ran.code == 20
-    assert "cannot fetch nowhere" in ran.err
+    assert "cannot fetch up" in ran.err
 
 
 def test_two_passes_at_once_and_a_spoiled_memory_are_refused(patrol: Patrol) -> None:

@@ -141,11 +141,18 @@ def test_the_ci_job(linux: MiniTree, bisector: Bisector, tmp_path: Path) -> None
     place.mkdir()
     os.symlink(linux.path, place / "linux")
 
-    def job(tip: str) -> int:
-        """The exit code of one run of it."""
+    def job(tip: str) -> tuple[int, str]:
+        """The exit code of one run of it, and what it leaves."""
         linux.git("update-ref", "refs/remotes/origin/master", tip)
         argv = ["sh", "-e", "-c", script]
-        return subprocess.run(argv, env=environ, cwd=place, capture_output=True, check=False).returncode
+        done = subprocess.run(argv, env=environ, cwd=place, capture_output=True, check=False)
+        assert done.stdout.decode() == (place / "patrol.txt").read_text()
+        return done.returncode, done.stdout.decode()
 
-    assert [job(linux.base), job("v6.13"), job("v6.13")] == [0, 1, 0]
-    assert "<html" in (place / "change.html").read_text()
+    seen = [job(tip) for tip in (linux.base, "v6.13", "v6.13", linux.base)]
+    assert [code for code, _ in seen] == [0, 1, 0, 1]
+    [page] = list((tmp_path / "cache").glob("bisector/sessions/*/report.html"))
+    assert f"reports: {page.parent}/report.txt, .md, .html" in seen[1][1]
+    # Set back: it is told, and no report of another session is shown for it.
+    assert "a change without a commit: " in seen[3][1]
+    assert "reports: " not in seen[3][1]

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from bisector import events, journal, room
+from bisector.claiming import TESTS
 from bisector.model import Verdict
 from tests import samples
 from tests.conftest import ONCE, Bisector
@@ -76,9 +77,9 @@ def test_what_a_test_left_goes_before_all_else_but_not_while_it_runs(tree: MiniT
     before, size = kernels(bisector, 0), room.taken(bisector.state)
 
     def tested(commit: str) -> Path:
-        there = set((bisector.state / room.TESTS).iterdir())
+        there = set((bisector.state / TESTS).iterdir())
         assert bisector("test", "--repo", str(tree.path), commit).code == 0
-        [made] = set((bisector.state / room.TESTS).iterdir()) - there
+        [made] = set((bisector.state / TESTS).iterdir()) - there
         return made / "kernels"
 
     first, second = tested(ids[0]), tested(ids[3])

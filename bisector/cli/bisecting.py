@@ -12,9 +12,9 @@ from typing import Any
 import click
 
 from bisector import answers, api, changes, events, sessions, verdict
-from bisector.cli.options import building, common, outcome, searching, settings, state_directory, told
+from bisector.cli.options import building, common, searching, settings, state_directory, told
 from bisector.cli.printing import CODES, Printer
-from bisector.cli.queueing import FROM, MARK, MARKED, Queueing
+from bisector.cli.queueing import FROM, MARK, MARKED, SESSION, Queueing
 from bisector.display import table
 from bisector.endings import Conclusion
 from bisector.host import disk
@@ -81,17 +81,23 @@ def start(
     """Bisect from OLD to NEW, in the foreground, to the report; the same line again goes on after a stop."""
     asked = {key: options[key] for key in ("scenario", "old_outcome", "new_outcome", "end_boots", "confidence")}
     asked["confirm_boots"] = options["confirm_boots"] or 0
-    for key in ("old_outcome", "new_outcome"):
-        asked[key] = outcome(asked[key], asked["scenario"], f"--{key.replace('_', '-')}")
     chosen = settings(options, **asked)
     home, printing = state_directory(state), functools.partial(Printer, as_json, on_event)
     queue, follows = click.get_current_context().meta, inverse or every_change
     # The same line again, after a stop in any of the searches that follow or in a queue's later job, takes the
     # answers that there are.
     marks = [name for name in (queue.get(MARK, ""), FOLLOWED if follows else "") if name]
+
+    def began(directory: Path) -> None:
+        # Before it has an answer: whoever resumes it must not make the same line begin another one.
+        for name in marks:
+            disk.write(directory / name, b"")
+        queue[SESSION] = directory.name
+
     session, conclusion, code = _bisected(
-        chosen, old, new, printing, home, new_session=new_session, also=_has_any(marks), keeping=marks
-    )
+        chosen, old, new, printing, home, new_session=new_session, also=_has_any(marks), began=began,
+        again="the same bisector start line again" if marks else "",
+    )  # fmt: skip
     queue.setdefault(MARKED, []).append(session.directory)
     if not follows:
         return code
@@ -155,19 +161,24 @@ def _bisected(
     *,
     new_session: bool = False,
     also: Callable[[Session], bool] = lambda _: False,
-    keeping: Sequence[str] = (),
+    began: Callable[[Path], None] = lambda _: None,
+    again: str = "",
 ) -> tuple[Session, Conclusion, int]:
-    """Bisect to the report. `also`: as of `api.start`. `keeping`: files that are there before the report is."""
+    """Bisect to the report. `also`, `again`: as of `api.start`. `began`: told the session's directory."""
     printer = printing()
-    tell, warn = printer.emit, printer.warn
+
+    def tell(event: events.Event) -> None:
+        if isinstance(event, events.Started):
+            began(sessions.home(state) / event.session)
+        printer.emit(event)
+
     try:
         session, conclusion = api.start(
-            chosen, old, new, state=state, emit=tell, warn=warn, new_session=new_session, also=also
-        )
+            chosen, old, new, state=state, emit=tell, warn=printer.warn, new_session=new_session, also=also,
+            again=again,
+        )  # fmt: skip
     finally:
         printer.close()
-    for name in keeping:
-        disk.write(session.directory / name, b"")
     return session, conclusion, _ended(session, conclusion, printer)
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from pathlib import Path
 
 import click
 
-from bisector import answers, opening, room
+from bisector import answers, given, room
+from bisector.claiming import STORE, claim
 from bisector.cli.options import common, state_directory
 from bisector.cli.printing import Printer
 from bisector.errors import UserError
@@ -30,15 +30,15 @@ from bisector.reuse import store
 )
 def clean(as_json: bool, state: Path | None, gib: float, sessions: bool) -> int:
     """Remove kernels that sessions share, the least recently used first; without --sessions, sessions keep theirs."""
-    if not math.isfinite(gib):
-        raise UserError(f"--to {gib} is no size", "it is a number of GiB, as 1.5")
-    opening.make_private(state_directory(state))
-    place, most = state_directory(state), int(gib * (1 << 30))
+    place, most = state_directory(state), given.size("--to", gib, least=0)
+    if not place.exists():
+        raise UserError(f"there is no directory {place}", "bisector start makes it; --state names another one")
+    claim(place)
     printer = Printer(as_json)
     if sessions:
         removed, left, size = room.make(place, most, printer.warn)
     else:
-        removed, left, size = store.make_room(place / opening.STORE, most)
+        removed, left, size = store.make_room(place / STORE, most)
     if as_json:
         printer.value(answers.Clean(removed=removed, left=left, bytes=size))
     else:

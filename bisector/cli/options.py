@@ -12,11 +12,20 @@ import click
 from bisector import config, sessions
 from bisector.errors import UserError
 from bisector.evidence.limits import FLOOR
-from bisector.model import Limits, Outcome, Verdict
+from bisector.model import Limits, Verdict
 from bisector.settings import Settings
 from bisector.verdict import NAMES
 
 F = TypeVar("F", bound=Callable[..., Any])
+
+
+class _Place(click.Path):
+    """A path that is not empty: a shell's variable that is not set would mean the directory in which one stands."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if not str(value):
+            self.fail("an empty path names no directory", param, ctx)
+        return super().convert(value, param, ctx)
 
 
 def _load(context: click.Context, _: click.Parameter, path: Path | None) -> None:
@@ -28,10 +37,13 @@ def _load(context: click.Context, _: click.Parameter, path: Path | None) -> None
     known = {name.removeprefix("--"): one.name for one in options for name in one.opts if one.name}
     context.default_map = config.read(
         path,
-        {key: value for key, value in known.items() if key != "config"},
+        {key: value for key, value in known.items() if key not in ("config", "from")},
         several={one.name for one in options if one.multiple and one.name},
         switches={one.name for one in options if one.is_flag and one.name},
     )
+    if context.default_map.get("as_json"):
+        # What may fail before the other words are read is told as JSON too.
+        context.find_root().obj = True
 
 
 def _note_json(context: click.Context, _: click.Parameter, as_json: bool) -> bool:
@@ -50,7 +62,7 @@ def common(command: F) -> F:
             callback=_note_json,
             help="JSON on standard output.",
         ),
-        click.option("--state", type=click.Path(path_type=Path), default=None, help="Directory of the sessions."),
+        click.option("--state", type=_Place(path_type=Path), default=None, help="Directory of the sessions."),
         click.option(
             "--config",
             type=click.Path(path_type=Path),
@@ -184,15 +196,3 @@ def table(words: Sequence[str]) -> dict[str, Verdict]:
 def state_directory(chosen: Path | None) -> Path:
     """Return where sessions live: there, or in the platform's place."""
     return chosen.absolute() if chosen is not None else sessions.usual()
-
-
-def outcome(said: str | None, scenario: str | None, option: str) -> str | None:
-    """Return the outcome as it is written, None if none was given. Raises UserError for what is none."""
-    if said is None:
-        return None
-    if scenario is None:
-        raise UserError(f"{option} needs --scenario", "an outcome is one scenario's")
-    try:
-        return str(Outcome.parse(said))
-    except ValueError as error:
-        raise UserError(str(error), "bisector test prints outcomes as they are written") from error

@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from bisector import answers, patrol
+from bisector import answers, given, patrol
 from bisector.branches import Passed, Reported
 from bisector.cli.options import building, common, searching, settings, state_directory, told
 from bisector.cli.printing import Printer
@@ -57,9 +57,9 @@ def patrol_command(
     Exit codes: 0 nothing new; 17 changes were found; 18 the tip cannot be tested; 19 its time or disk was used
     up, and the next pass goes on; others as of `bisector start`.
     """
-    for name, value in (("--hours", hours), ("--disk", gib)):
-        if value is not None and not math.isfinite(value):
-            raise UserError(f"{name} {value} is no bound", "it is a number, as 1.5")
+    if hours is not None and not math.isfinite(hours):
+        raise UserError(f"--hours {hours} is no bound", "it is a number, as 1.5")
+    most = given.size("--disk", gib, least=0) if gib is not None else None
     began, place = time.monotonic(), state_directory(state)
     asked = {"confidence": confidence, "end_boots": end_boots, "confirm_boots": confirm_boots or 0}
     printer = Printer(as_json, on_event)
@@ -77,7 +77,7 @@ def patrol_command(
             branch,
             state=place,
             until=began + 3600 * hours if hours is not None else None,
-            most=int(gib * (1 << 30)) if gib is not None else None,
+            most=most,
             fetch=fetch,
             emit=printer.emit,
             warn=printer.warn,

@@ -19,6 +19,8 @@ from bisector.host import disk
 FROM = "--from"
 # In the context, for its jobs: their words, the mark of this queue, and the directories of the sessions that have it.
 JOBS, MARK, MARKED = "bisector.jobs", "bisector.mark", "bisector.marked"
+# Of the job at work: its session's name.
+SESSION = "bisector.session"
 
 
 class Queueing(click.Command):
@@ -42,8 +44,8 @@ class Queueing(click.Command):
             return int(super().invoke(context) or 0)
         told = []
         for number, words in enumerate(context.meta.pop(JOBS), 1):
-            code, why = self._done(words, context)
-            told.append(answers.Job(number, code, why))
+            code, why, hint = self._done(words, context)
+            told.append(answers.Job(number, code, why, hint, context.meta.pop(SESSION, "")))
         for directory in context.meta.get(MARKED, ()):
             disk.remove(directory / context.meta[MARK])
         as_json = bool(context.find_root().obj)
@@ -54,21 +56,18 @@ class Queueing(click.Command):
             table(sys.stdout, ["job", "exit code", "why not"], rows)
         return max((one.exit_code for one in told), default=0)
 
-    def _done(self, words: list[str], context: click.Context) -> tuple[int, str]:
+    def _done(self, words: list[str], context: click.Context) -> tuple[int, str, str]:
         """Run one job. What fails of it, but an interruption, is said, and the next one begins."""
         try:
             with super().make_context(self.name, words, parent=context.parent) as job:
-                return int(super().invoke(job) or 0), ""
+                return int(super().invoke(job) or 0), "", ""
         except click.ClickException as error:
-            complain(error.format_message(), f"bisector {self.name} --help shows how")
-            return USER, error.format_message()
-        except BisectorError as error:
-            complain(error.message, error.hint)
-            return USER if isinstance(error, UserError) else HOST, error.message
-        except OSError as error:
-            failed = HostError.of(error)
-            complain(failed.message, failed.hint)
-            return HOST, failed.message
+            code, message, hint = USER, error.format_message(), f"bisector {self.name} --help shows how"
+        except (BisectorError, OSError) as error:
+            failed = HostError.of(error) if isinstance(error, OSError) else error
+            code, message, hint = USER if isinstance(failed, UserError) else HOST, failed.message, failed.hint
+        complain(message, hint)
+        return code, message, hint
 
 
 def _taken(args: list[str]) -> tuple[str | None, list[str]]:
@@ -92,6 +91,9 @@ def jobs(path: Path, switches: Collection[str] = ()) -> list[list[str]]:
     found = said.pop("job", None)
     if not isinstance(found, list) or not found or not all(isinstance(one, dict) for one in found):
         raise UserError(f"{path} has no [[job]]", "each job begins with a line [[job]], and has old and new below it")
+    for key in ("from", "help", "config"):
+        if any(key in one for one in (said, *found)):
+            raise UserError(f"{path}: {key} is no option of a job", "the line itself may have it")
     return [
         [word for key, value in (said | one).items() for word in _words(path, key, value, switches)] for one in found
     ]

@@ -29,11 +29,12 @@ from bisector.verdict import NAMES
 @common
 @click.option("--arch", default="arm64", show_default=True)
 @click.option("--cross-compile", default=None, help="Prefix of the cross tools.")
-def doctor_command(as_json: bool, state: Path | None, arch: str, cross_compile: str | None) -> int:
+@click.option("--llvm", default="", help="Look for LLVM too: make's LLVM= value, 1 or -14.")
+def doctor_command(as_json: bool, state: Path | None, arch: str, cross_compile: str | None, llvm: str) -> int:
     """Say what is missing on this machine, and the command that mends it."""
     del state
     prefix = architecture(arch).cross_compile if cross_compile is None else cross_compile
-    checks = doctor.checks(arch, prefix)
+    checks = doctor.checks(arch, prefix, llvm)
     mends = doctor.remedy(checks)
     printer = Printer(as_json)
     if as_json:

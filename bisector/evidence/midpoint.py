@@ -71,6 +71,11 @@ class Midpoints:
         good = worth >= ALMOST * worth.max() if len(failed) else splits_well(shares, affordable)
         return min(self.within.ids[int(place)] for place in places[good])
 
+    def open(self, commit: str, verdicts: Mapping[str, Verdict]) -> bool:
+        """Tell whether a commit is one of those that are left, and was not tested."""
+        [place] = self.within.place.of([commit])
+        return commit not in verdicts and place >= 0 and bool(halving.remaining(self.within, verdicts)[place])
+
     def _failed(self, verdicts: Mapping[str, Verdict], left: NDArray[np.bool_]) -> NDArray[np.int32]:
         """Return the places of those that are left and could not be tested."""
         places = self.within.place.of(commit for commit, found in verdicts.items() if found is Verdict.UNTESTABLE)

@@ -65,6 +65,11 @@ def fetch(repository: Repository, remote: str) -> None:
         process.output(process.bound_to_us(words), env=env, seconds=FETCH)
     except HostError as error:
         said = error.message.rpartition("exit code ")[2]
+        # In quotes stands its address, if it has one.
+        if f"'{remote}' does not appear to be a git repository" in said:
+            raise UserError(
+                f"{remote!r} is no remote of {repository.path}", "git remote shows their names"
+            ) from error
         raise HostError(
             f"cannot fetch {remote}: git said {said}", "mend that; the next pass tries it again"
         ) from error

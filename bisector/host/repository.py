@@ -37,6 +37,7 @@ _READING = frozenset(["config", "diff-tree", "for-each-ref", "ls-tree", "merge-b
 _FORMAT = "%H%x00%P%x00%aI%x00%cI%x00%an <%ae>%x00%s"
 # What is kept of a commit: whoever wrote it had no limits, and the journal must stay readable.
 TEXT, FILES = 1000, 500
+_MEANT = "--repo names a kernel tree under git; a session needs its own where that was"
 _COMMIT_ID = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?")
 
 
@@ -98,7 +99,7 @@ class Repository:
         try:
             self._repo = _Repo(path, search_parent_directories=not self._fence, expand_vars=False)
         except (git.InvalidGitRepositoryError, git.NoSuchPathError) as error:
-            raise UserError(f"{path} is not a git repository", "--repo names a kernel tree under git") from error
+            raise UserError(f"{path} is not a git repository", _MEANT) from error
         self.common_dir = Path(self._repo.common_dir).resolve()
         self.path = Path(self._repo.working_tree_dir or self._repo.git_dir).resolve()
 

@@ -14,6 +14,7 @@ from queue import SimpleQueue
 
 from bisector import opening, step
 from bisector.bench import Bench
+from bisector.claiming import claim
 from bisector.errors import HostError
 from bisector.evidence import limits
 from bisector.given import settings
@@ -170,7 +171,7 @@ def real(campaign: Campaign, repo: Path, revision: str) -> None:
 def _bench(repo: Path, state: Path, commit: Commit, campaign: Campaign, lane: int) -> Iterator[Bench]:
     """Hold a bench with the limits that a search would have: measured on a sound boot, and far narrower."""
     directory = state / "tests" / f"load-{lane}"
-    opening.make_private(state)
+    claim(state)
     with opening.bench(settings(repo), directory, state, commit, campaign.tell) as bench:
         sound = step.take(bench, commit, Purpose.TEST, None, lambda *_: None)
         bench.limits = limits.measured([sound.spans] if sound.spans else [], {})
