@@ -9,7 +9,7 @@ from pathlib import Path
 from bisector import __version__, disputes, journal, opening, planning, rejudging, sessions
 from bisector.claiming import claim, require_plain
 from bisector.endings import Conclusion
-from bisector.errors import BisectorError, HostError, Interrupted, Misinferred, UserError
+from bisector.errors import BisectorError, HostError, Interrupted, Misinferred, Spoiled, UserError
 from bisector.events import Concluded, Distrusted, Event, Planned, Resumed, Started, Stopped, now
 from bisector.evidence.forecast import Plan
 from bisector.given import settings
@@ -21,6 +21,7 @@ from bisector.model import Purpose, Verdict
 from bisector.reporting import kept, mail, page, report
 from bisector.searching import GitSearch
 from bisector.session import Bisection
+from bisector.sessions import SPOILED
 from bisector.settings import Settings
 from bisector.steps import Steps
 from bisector.testing import test
@@ -218,6 +219,8 @@ def _work(
         if resumed:
             # Whoever held it until now may have gone on, or have come to the end.
             session.catch_up(journal.read(session.directory))
+            if session.stopped is not None and session.stopped.why == SPOILED:
+                raise Spoiled(session.stopped.message, session.stopped.hint)
             if changed := sessions.changed(session.started, opening.versions(session.started.settings)):
                 raise UserError(changed, "bisector start --new-session begins anew")
             if session.spoiled:
@@ -237,7 +240,8 @@ def _work(
         _note_stop(book, Stopped(why="failed", message=failure.message, hint=failure.hint), emit)
         raise failure from error
     except BisectorError as error:
-        _note_stop(book, Stopped(why="failed", message=error.message, hint=error.hint), emit)
+        why = SPOILED if isinstance(error, Spoiled) else "failed"
+        _note_stop(book, Stopped(why=why, message=error.message, hint=error.hint), emit)
         raise
     except Interrupted as error:
         _note_stop(book, Stopped(why="interrupted", message=error.message, hint=error.hint), emit)

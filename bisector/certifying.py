@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
+from bisector import keep
 from bisector.ahead import Order
 from bisector.errors import Misinferred
 from bisector.events import Inherited
@@ -37,6 +38,10 @@ class Edge:
     olds: Sequence[Commit]
     weighed: bool
     risk: float
+
+    def known(self) -> frozenset[str]:
+        """Return those of the others that are old by what was seen of other commits; where boots differ, none."""
+        return frozenset() if self.weighed else self.readings.below_old(self.olds)
 
     def fresh(self) -> dict[str, Fresh]:
         """Boot the culprit, and if it is new all others; return what each says."""
@@ -119,7 +124,7 @@ class Edge:
         if not kin or not isinstance(source, Kernel):
             return
         for one in taken:
-            if one.kernel is None or one.kernel.build_id != source.build_id:
+            if one.kernel is None or not keep.same(one.kernel, source):
                 raise Misinferred(f"{commit.short} does not make the kernel of {kin.source.short}, as it seemed")
 
     def _test(self, risk: float) -> sequential.Test | None:

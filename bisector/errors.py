@@ -43,6 +43,10 @@ class Misinferred(HostError):
     """A commit does not make the kernel that was taken for its own. Nothing of the kind is believed from then on."""
 
 
+class Spoiled(HostError):
+    """A commit is not the kernel that was built of it before: no other kernel of the session can be believed."""
+
+
 class Interrupted(BaseException):
     """A person or the system asked us to stop (SIGINT, SIGTERM, SIGHUP). The session can be resumed.
 

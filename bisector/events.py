@@ -138,7 +138,10 @@ class Distrusted(Event, frozen=True, tag="distrusted"):
 
 
 class Stopped(Event, frozen=True, tag="stopped"):
-    """The session stopped without an answer and can be resumed: our machine failed, or someone asked."""
+    """The session stopped without an answer and can be resumed: our machine failed, or someone asked.
+
+    `why`: "failed", "interrupted", or "spoiled": then only another session can have an answer.
+    """
 
     why: str
     message: str

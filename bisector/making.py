@@ -8,7 +8,7 @@ from pathlib import Path
 
 from bisector import build, checkout, keep, retrying, trust
 from bisector.bench import Bench, Tell
-from bisector.errors import HostError, Misinferred
+from bisector.errors import HostError, Misinferred, Spoiled
 from bisector.host import disk, trees
 from bisector.model import BrokenBuild, Commit, Kernel
 from bisector.reuse import alike
@@ -25,6 +25,12 @@ def made(
     directory) shows in the build id.
     """
     before = bench.known.get(commit.id)
+    # A build id is made before the last programs of a build run: objects that were spoiled may leave it as it was.
+    image = keep.image_digest(bench.kept(commit))
+
+    def same(made: Kernel | BrokenBuild) -> bool:
+        return before is not None and _same(before, made) and image in (None, _image(made))
+
     if isinstance(before, BrokenBuild) and not clean:
         return before, 0.0, 0.0
     made: Kernel | BrokenBuild | None = keep.kept(bench.kept(commit), commit.id, clean=clean)
@@ -41,25 +47,19 @@ def made(
         if made is None and bench.ahead is not None:
             tell("building", 0)
             made = taken() if bench.ahead.awaited(commit.id, clean=clean) else None
-        if clean and made is not None and before is not None and not _same(before, made):
+        if clean and made is not None and before is not None and not same(made):
             # Who of the two is wrong, our own build from nothing tells.
             made = None
     if made is None:
         made, checked_out, built = _make(bench, commit, tell, clean=clean, exact=exact)
-        if (
-            clean
-            and bench.alone
-            and before is not None
-            and not _same(before, made)
-            and bench.recipe.ccache is not None
-        ):
+        if clean and bench.alone and before is not None and not same(made) and bench.recipe.ccache is not None:
             # An option may bring the sources' names into the kernel, and ccache names them otherwise.
             bench.alone = False
             made, *again = _make(bench, commit, tell, clean=clean, exact=exact)
             checked_out, built = checked_out + again[0], built + again[1]
         if bench.store is not None and isinstance(made, Kernel):
             bench.store.put(made, listing, clean=clean)
-    if before is not None and not _same(before, made):
+    if before is not None and not same(made):
         if bench.ahead is not None:
             bench.ahead.close()
         trust.emptied(bench.workspace.objects)
@@ -68,13 +68,17 @@ def made(
         trust.distrust(other for other in mine.parent.parent.glob("*/objects") if other != mine)
         if bench.store is not None:
             bench.store.forget()
+        if (cache := bench.recipe.cache()) is not None:
+            # It may be what spoiled them.
+            for entry in cache.iterdir() if cache.is_dir() else ():
+                disk.discard(entry)
         if isinstance(before, Kernel) and before.source:
             raise Misinferred(f"{commit.short} does not make the kernel of {before.source[:12]}, as it seemed")
         if isinstance(before, Kernel) and before.configured:
             raise Misinferred(f"{commit.short} is not configured as {before.configured[:12]} is, as it seemed")
         disk.discard(bench.kept(commit))
         how = "built from nothing" if clean else "built again"
-        raise HostError(
+        raise Spoiled(
             f"{commit.short} {how} is not the kernel that was built before",
             "something spoiled the objects or the kept kernel; they were thrown away: bisector start --new-session",
         )
@@ -87,6 +91,10 @@ def _same(before: Kernel | BrokenBuild, made: Kernel | BrokenBuild) -> bool:
     if isinstance(before, Kernel) and isinstance(made, Kernel):
         return before.build_id == made.build_id
     return isinstance(before, BrokenBuild) and isinstance(made, BrokenBuild)
+
+
+def _image(made: Kernel | BrokenBuild) -> str | None:
+    return keep.image_digest(Path(made.image).parent) if isinstance(made, Kernel) else None
 
 
 def _configured(bench: Bench, commit: Commit) -> Kernel | None:

@@ -9,7 +9,7 @@ from bisector import verdict
 from bisector.evidence.graph import Range
 from bisector.evidence.posterior import Posterior, posterior
 from bisector.evidence.rates import Tally
-from bisector.model import Outcome, Question
+from bisector.model import Commit, Outcome, Question
 from bisector.steps import Steps
 
 
@@ -59,6 +59,16 @@ class Readings:
         # What lies above the part that is looked at tells nothing of it; what lies below the range has no change.
         kin = [pair for pair in pairs if all(one in self.within or one not in self.whole for one in pair)]
         return posterior(self.within, self.tallies(), self.steps.marked(), kin)
+
+    def below_old(self, commits: Iterable[Commit]) -> frozenset[str]:
+        """Return those that need not be tested to be old: another commit that reads old has them in its history."""
+        seen = self.steps.tallies(self.question)
+        olds = [commit for commit, tally in seen.items() if tally.old and not tally.new and commit in self.whole]
+        return frozenset(
+            one.id
+            for one in commits
+            if one.id not in self.whole or any(self.whole.is_ancestor(one.id, old) for old in olds if old != one.id)
+        )
 
     def measured_otherwise(self, commit: str) -> Outcome | None:
         """Return the one outcome that all boots of a commit showed, if it is measured and neither old nor new."""

@@ -192,7 +192,8 @@ class GitSearch:
         chosen = commit if following == commit_id else self.repository.read(following)
         if self.bench.ahead is not None:
             after = (halves.following(marks | {chosen.id: told}, paid + 1) for told in (Verdict.NEW, Verdict.OLD))
-            orders = [Order(one) for one in after if one is not None and one not in halves.there]
+            exact = not self.bench.inferring
+            orders = [Order(one, exact=exact) for one in after if one is not None and one not in halves.there]
             self.bench.foresee(*orders, now=chosen.id)
         if chosen == commit or (verdict := self._inherits(chosen)) is None:
             still = self._open(tree, olds)
@@ -208,7 +209,7 @@ class GitSearch:
         marks = self._marks(within)
         there = {commit for commit, made in self.bench.known.items() if isinstance(made, Kernel)}
         if self.bench.store is not None:
-            there |= self.bench.store.built_of()
+            there |= self.bench.store.built_of(configured=self.bench.inferring)
         build = weighing.build_cost(self.steps)
         halves = Midpoints(within, self._differing, there, build, self._suspected)
         told = (commit for commit, found in marks.items() if found is not Verdict.UNTESTABLE)

@@ -129,11 +129,13 @@ class Bisection:
             return self._beside(readings, first, made)
         olds = self._olds(first, others)
         edge = certifying.Edge(readings, first, olds, weighed, self.risk / 2)
-        if others:
-            made = self._sure(readings, edge, lambda fresh: confirm.among(first, self._reasons(others), olds, fresh))
-        else:
-            alike = self.git.cannot_differ
-            made = self._sure(readings, edge, lambda fresh: confirm.conclude(first, olds, fresh, files, alike))
+
+        def told(fresh: Mapping[str, Fresh]) -> Conclusion:
+            if others:
+                return confirm.among(first, self._reasons(others), olds, fresh, known=edge.known())
+            return confirm.conclude(first, olds, fresh, files, self.git.cannot_differ, edge.known())
+
+        made = self._sure(readings, edge, told)
         assert made is not None
         return self._beside(readings, first, made)
 

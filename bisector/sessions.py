@@ -16,6 +16,8 @@ from bisector.known import Session
 
 # The last file that a session writes.
 LAST_REPORT = "report.json"
+# Why a session was stopped that nothing can go on with.
+SPOILED = "spoiled"
 # In a session's directory while searches that follow from its answer are not all at their end.
 FOLLOWED = "followed"
 
@@ -93,6 +95,9 @@ def unfinished(
             continue
         if why := changed(began, wanted.versions):
             warn(f"session {name} is left alone: {why}")
+            continue
+        if found.stopped is not None and found.stopped.why == SPOILED:
+            warn(f"session {name} is left alone: {found.stopped.message}")
             continue
         return found
     return None

@@ -84,7 +84,7 @@ class Steps:
                 for taken in step.together(self.bench, commit, purpose, question, tell, beside):
                     self.record(Tested(step=taken))
             else:
-                self.take(commit, purpose, question, left)
+                self.take(commit, purpose, question, left, clean=purpose in FROM_NOTHING)
             times -= beside
 
     def tallies(self, question: Question) -> dict[str, Tally]:

@@ -362,3 +362,30 @@ def test_a_commit_that_is_looked_for_because_it_does_not_build_is_built_from_not
     [step] = [step for step in ran.steps if step["purpose"] == "culprit"]
     assert step["seconds"]["build"] > 0
     assert "/clean " in Path(step["logs"][0]).read_text()
+
+
+@pytest.mark.parametrize("below", [False, True])
+def test_a_topic_that_forked_where_nothing_builds_is_a_set_and_no_doubt(
+    tree: MiniTree, bisector: Bisector, *, below: bool
+) -> None:
+    fork = tree.commit("mini: breaks", breaks="compile")
+    mended = tree.commit("mini: mends", mends=True)
+    tip = tree.commit("mini: a string", neutral="string")
+    first = tree.commit("mini: a topic", parents=[fork], branch="topic", files={"doc/topic.txt": "A topic.\n"})
+    second = tree.commit("mini: change it", branch="topic", hits={"exec-sigtrap": "OK"})
+    merge = tree.commit("Merge branch 'topic'", parents=[tip, second])
+    ran = bisector.start(tree.path, mended if below else tree.base, merge, *ONCE)
+    # The fork point has no part in it: an old commit has it in its history.
+    assert (ran.code, set(ran.candidates)) == (10, {first, second, merge}), ran.err
+
+
+def test_a_culprit_after_a_broken_commit_that_an_old_one_has_in_its_history_stands_alone(
+    tree: MiniTree, bisector: Bisector
+) -> None:
+    fork = tree.commit("mini: breaks", breaks="compile")
+    mended = tree.commit("mini: mends", mends=True)
+    new = tree.commit("mini: change it", parents=[fork], branch="topic", mends=True, hits={"exec-sigtrap": "OK"})
+    merge = tree.commit("Merge branch 'topic'", parents=[mended, new])
+    ran = bisector.start(tree.path, mended, merge, *ONCE)
+    assert (ran.code, set(ran.candidates)) == (10, {new}), ran.err
+    assert f"before it {fork[:12]} could not be tested, which an old commit has" in ran.conclusion["because"]

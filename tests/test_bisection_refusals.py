@@ -4,12 +4,14 @@ import json
 import os
 import re
 import shutil
+import signal
 from pathlib import Path
 
 import pytest
 
 from tests.conftest import ONCE, SHORT, Bisector, Ran
 from tests.minitree import Edits, MiniTree
+from tests.test_session import until
 
 ASKED = ("--scenario", "exec-sigtrap")
 
@@ -104,6 +106,23 @@ def test_a_stop_between_the_changes_begins_none_of_them_again(tree: MiniTree, bi
     assert len(bisector.sessions) == 4
 
 
+def test_a_search_of_every_change_that_was_resumed_goes_on_by_its_line(tree: MiniTree, bisector: Bisector) -> None:
+    edits = {2: "DUP", 5: "LOST", 7: "OK"}
+    ids = tree.story(10, 2, edits={at: {"hits": {"exec-sigtrap": word}} for at, word in edits.items()})
+    line = ("--repo", tree.path, "--old", tree.base, "--new", ids[-1], *ONCE, "--every-change")
+    stopped = bisector.spawn("start", "--json", *line)
+    until(stopped, lambda event: event.get("event") == "step")
+    stopped.send_signal(signal.SIGINT)
+    _, err = stopped.communicate(timeout=60)
+    assert "the same bisector start line again goes on" in err
+    assert bisector("resume", "--json").culprit == ids[7]
+    ran = bisector("start", "--json", *line)
+    [told] = [one["changes"] for one in ran.lines if one.get("command") == "changes"]
+    assert [one["commit"]["id"] for one in told] == [ids[7], ids[5], ids[2]]
+    # The first search is not done twice.
+    assert len(bisector.sessions) == 3
+
+
 def test_every_change_goes_on_below_a_set(tree: MiniTree, bisector: Bisector) -> None:
     edits: dict[int, Edits] = {
         2: {"hits": {"exec-sigtrap": "DUP"}},
@@ -161,7 +180,15 @@ def test_objects_that_an_end_spoils_for_the_other_do_not_make_an_answer(tree: Mi
     ends = spoiling(tree)
     ran = bisector.start(tree.path, *ends, *ONCE)
     assert (ran.code, ran.culprit if ran.code == 0 else None) == (20, None)
-    assert "built from nothing is not the kernel that was built before" in ran.err
+    why = "built from nothing is not the kernel that was built before"
+    assert why in ran.err
+    # That session has no answer any more, and costs nothing more; nor is it gone on with by another call.
+    again = bisector("resume", "--json")
+    assert (again.code, again.steps, why in again.err) == (20, [], True)
+    assert "--new-session" in again.err
+    other = bisector.start(tree.path, *ends, *ONCE)
+    assert (other.code, len(bisector.sessions)) == (20, 2)
+    assert f"session {bisector.sessions[0].name} is left alone: " in other.err
 
 
 def test_an_answer_without_a_commit_is_made_sure_of_once_also_when_it_is_resumed(

@@ -337,6 +337,56 @@ def test_what_is_no_directory_of_one_s_own_is_refused(
     assert (other.stat().st_mode & 0o777, list(other.iterdir())) == (0o755, [])
 
 
+@pytest.mark.parametrize("claimed", [False, True])
+def test_what_others_keep_in_a_directory_that_is_named_by_mistake_stays(bisector: Bisector, *, claimed: bool) -> None:
+    theirs = bisector.state / "tests" / "unit" / "kernels" / "gpu" / "kernel.cu"
+    theirs.parent.mkdir(parents=True, mode=0o755)
+    theirs.write_text("theirs")
+    if claimed:
+        (bisector.state / "sessions").mkdir()
+    before = sorted(bisector.state.rglob("*"))
+    cleaned = bisector("clean", "--to", "0", "--sessions")
+    assert theirs.read_text() == "theirs"
+    if not claimed:
+        assert (cleaned.code, "has a directory 'tests' that bisector did not make" in cleaned.err) == (2, True)
+        assert sorted(bisector.state.rglob("*")) == before
+    for words in (("clean", "--state="), ("list", "--state=")):
+        ran = bisector(*words)
+        assert (ran.code, "an empty path names no directory" in ran.err) == (2, True)
+    assert bisector("clean", f"--state={bisector.state}-none").code == 2
+    assert not Path(f"{bisector.state}-none").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--cpu", "nonsense"), "has no CPU model 'nonsense'"),
+        (("--build-memory", "inf"), "is no size"),
+        (("--build-memory", "1e-300"), "is no size"),
+        (("--build-disk", "nan"), "is no size"),
+        (("--llvm=-99",), "clang-99 is not installed"),
+        (("--scenario", "exec-sigtrap", "--old-outcome", "OK", "--new-outcome", "OK"), "both outcomes are OK"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else " ".join(value),
+)
+def test_words_that_cannot_be_are_refused_before_anything_is_built(
+    words: tuple[str, ...], said: str, tree: MiniTree, bisector: Bisector
+) -> None:
+    [new] = tree.story(1, 0)
+    ran = bisector.start(tree.path, tree.base, new, *words)
+    assert (ran.code, said in ran.err, ran.lines[-1]["command"]) == (2, True, "error"), ran.err
+    assert not bisector.sessions
+
+
+def test_a_plan_is_refused_where_the_start_would_be(tree: MiniTree, bisector: Bisector, tmp_path: Path) -> None:
+    [new] = tree.story(1, 0)
+    ends = ("plan", "--repo", tree.path, "--old", tree.base, "--new", new)
+    assert bisector(*ends, "--accel", "kvm").code == 2
+    odd = Bisector(tmp_path / "a b", bisector.env, bisector.cwd)
+    assert (ran := odd(*ends)).code == 2
+    assert "has spaces or signs in its path" in ran.err
+
+
 # -- journals, side by side --------------------------------------------------------------------------------
 
 

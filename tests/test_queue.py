@@ -30,6 +30,9 @@ def test_every_job_is_run_and_what_fails_of_one_does_not_stop_the_next(
     assert [one["exit_code"] for one in queue["jobs"]] == [0, 2, 11, 2, 0]
     assert ran.code == 11
     assert "has no commit 'nowhere'" in queue["jobs"][1]["because"]
+    assert queue["jobs"][1]["hint"]
+    names = [path.name for path in bisector.sessions]
+    assert [one["session"] for one in queue["jobs"]] == [names[0], "", names[1], "", names[2]]
     assert "--jobz" in queue["jobs"][3]["because"]
     named = [line["conclusion"]["culprit"] for line in ran.lines if line.get("event") == "conclusion"]
     assert [one and one["id"] for one in named] == [ids[3], None, ids[3]]
@@ -72,6 +75,8 @@ def test_a_queue_that_was_stopped_takes_the_answers_that_there_are(
         ("job = 3", "has no [[job]]"),
         ("[[job", "is not TOML"),
         ("[[job]]\nold = {a = 1}", "old is no text, number, switch or list of them"),
+        ('[[job]]\nfrom = "x.toml"', "from is no option of a job"),
+        ("help = true\n[[job]]\nold = 'x'", "help is no option of a job"),
     ],
 )
 def test_a_file_that_is_no_queue_is_refused(bisector: Bisector, tmp_path: Path, text: str, said: str) -> None:

@@ -130,7 +130,7 @@ def test_clean_makes_room(tree: MiniTree, bisector: Bisector) -> None:
     assert step["seconds"]["build"] > 0
 
 
-@pytest.mark.parametrize("size", ["inf", "nan", "-1"])
+@pytest.mark.parametrize("size", ["inf", "nan", "-1", "1e300"])
 def test_a_size_that_is_none_is_refused(size: str, bisector: Bisector) -> None:
     ran = bisector("clean", "--to", size)
     assert (ran.code, "Traceback" in ran.err) == (2, False)
@@ -153,7 +153,10 @@ def store(tmp_path: Path) -> Store:
     return Store(tmp_path / "kernels", "recipe", "arm64")
 
 
-def kernel(place: Path, commit: str = COMMIT, *, text: str = "an image", clean: bool = False) -> Kernel:
+def kernel(
+    place: Path, commit: str = COMMIT, *, text: str = "an image", build_id: str = "", configured: str = "",
+    clean: bool = False,
+) -> Kernel:  # fmt: skip
     """A kernel as a session keeps it."""
     objects = place / "objects"
     objects.mkdir(parents=True, exist_ok=True)
@@ -162,7 +165,7 @@ def kernel(place: Path, commit: str = COMMIT, *, text: str = "an image", clean: 
         (objects / name).write_text(f"{name} of {text}")
     into = place / "kept" / commit[:12]
     image, system_map, config = (str(into / name) for name in names)
-    made = Kernel(commit, image, system_map, text, config, "gcc")
+    made = Kernel(commit, image, system_map, build_id or text, config, "gcc", configured=configured)
     keep.keep(made, [objects / name for name in names], clean=clean, parts=PARTS)
     return made
 
@@ -196,6 +199,25 @@ def test_what_certifies_is_of_that_very_commit_and_was_built_from_nothing(store:
     # One that was not built from nothing does not take its place.
     store.put(kernel(tmp_path / "again", OTHER), LISTING, clean=False)
     assert store.taken(COMMIT, LISTING, tmp_path / "mine", clean=True) is not None
+
+
+def test_an_image_that_only_has_the_build_id_is_not_what_was_built_from_nothing(store: Store, tmp_path: Path) -> None:
+    # What a program left among the objects did after the linker, in the search.
+    store.put(kernel(tmp_path / "search", text="forged", build_id="one"), LISTING, clean=False)
+    store.put(kernel(tmp_path / "clean", text="honest", build_id="one", clean=True), LISTING, clean=True)
+    found = store.taken(COMMIT, LISTING, tmp_path / "mine", clean=True)
+    assert found is not None
+    assert Path(found.image).read_text() == "Image of honest"
+
+
+def test_a_configuration_that_was_put_back_is_known_for_one(store: Store, tmp_path: Path) -> None:
+    store.put(kernel(tmp_path / "one"), LISTING, clean=False)
+    store.put(kernel(tmp_path / "other", OTHER, configured=COMMIT), LISTING, clean=False)
+    found = store.taken(OTHER, LISTING, tmp_path / "mine", clean=False)
+    assert found is not None
+    assert keep.inferred(found) == COMMIT
+    assert store.built_of() == {COMMIT, OTHER}
+    assert store.built_of(configured=False) == {COMMIT}
 
 
 def test_a_spoiled_kernel_is_not_taken(store: Store, tmp_path: Path) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from bisector.endings import Candidate, Conclusion, Kind
@@ -23,11 +23,13 @@ def conclude(
     fresh: Mapping[str, Fresh],
     files: tuple[str, ...],
     alike: Callable[[Commit, Commit], bool] = lambda _one, _other: False,
+    known: Collection[str] = (),
 ) -> Conclusion:
     """Return FOUND if the culprit's fresh boots are new and those of every parent old.
 
     `fresh`: the confirming boots by commit id: the culprit's and, if those are new, every parent's. `alike`: tells
-    whether two commits differ in nothing that took part in their builds.
+    whether two commits differ in nothing that took part in their builds. `known`: ids of commits that an old one has
+    in its history, so that they hide nothing where they cannot be tested.
     """
     if not parents:
         return _not_sure(culprit, "it has no parent to compare it with")
@@ -39,10 +41,14 @@ def conclude(
         for parent in parents
         if fresh[parent.id].verdict is Verdict.UNTESTABLE
     }
+    if hiding := {parent: why for parent, why in untestable.items() if parent.id not in known}:
+        return _set(culprit, hiding)
     if untestable:
-        return _set(culprit, untestable)
+        told = ", ".join(parent.short for parent in untestable)
+        because = f"it is left alone; before it {told} could not be tested, which an old commit has in its history"
+        return Conclusion(Kind.AMONG, because, candidates=(Candidate(culprit, "the first commit that shows it"),))
     for parent in parents:
-        if _build_id(fresh[parent.id].steps) == _build_id(fresh[culprit.id].steps):
+        if (made := _build_id(fresh[parent.id].steps)) and made == _build_id(fresh[culprit.id].steps):
             return _contradiction(culprit, f"its parent {parent.short} makes the very same kernel")
         if alike(parent, culprit):
             why = f"none of the files in which it differs from its parent {parent.short} took part in either build"
@@ -58,18 +64,21 @@ def among(
     olds: Sequence[Commit],
     fresh: Mapping[str, Fresh],
     others: Mapping[Commit, Outcome] | None = None,
+    known: Collection[str] = (),
 ) -> Conclusion:
     """Return the set of commits of which one is the culprit, if fresh boots confirm its edges.
 
     `untestable`: the reason of each commit that hides the change. `olds`: the commits that the set grows from.
     `fresh`: the confirming boots of these and of the first new commit. `others`: what each commit shows that
-    steadily shows a third behaviour, newest first; every other one of the olds must be old.
+    steadily shows a third behaviour, newest first; every other one of the olds must be old. `known`: as of
+    `conclude`.
     """
     doubt = _doubt(first_new, olds, fresh)
     if doubt is None:
         for old in olds:
             expected = Verdict.UNTESTABLE if old in (others or {}) else Verdict.OLD
-            if fresh[old.id].verdict is not expected:
+            found = fresh[old.id].verdict
+            if found is not expected and not (found is Verdict.UNTESTABLE and old.id in known):
                 why = f"{old.short} was {expected.value} in the search, and is now {counts(fresh[old.id].steps)}"
                 doubt = _not_sure(first_new, why)
     if doubt is not None:
@@ -95,7 +104,7 @@ def after_another(
     for parent in parents:
         if fresh[parent.id].verdict is not Verdict.OLD and parent not in others:
             return None
-        if _build_id(fresh[parent.id].steps) == _build_id(fresh[culprit.id].steps):
+        if (made := _build_id(fresh[parent.id].steps)) and made == _build_id(fresh[culprit.id].steps):
             return None
         shows = f"{others[parent]}, {len(fresh[parent.id].steps)} boots" if parent in others else None
         told.append(f"parent {parent.short}: {shows or counts(fresh[parent.id].steps)}")

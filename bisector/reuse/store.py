@@ -63,6 +63,8 @@ class Store:
                     kernel = keep.moved(made, into, commit, "" if how else made.commit)
                     if how in (_FROM_NOTHING, _THERE):
                         kernel = replace(kernel, configured="")
+                    elif how == _CONFIGURED:
+                        kernel = replace(kernel, configured=made.configured or made.commit)
                     keep.keep(kernel, keep.files(entry), clean=clean, parts=keep.took_part(made))
                     with suppress(OSError):
                         # The least recently used goes first.
@@ -80,7 +82,7 @@ class Store:
             if not ours:
                 return
             before = keep.manifested(entry)
-            same = before is not None and before.build_id == kernel.build_id and _told(entry / _READ)
+            same = before is not None and keep.same(before, kernel) and _told(entry / _READ)
             if before is None or not same or keep.kept(entry, before.commit) is None:
                 made = keep.moved(kernel, entry, kernel.commit)
                 keep.keep(made, keep.files(Path(kernel.image).parent), clean=clean, parts=parts)
@@ -120,11 +122,15 @@ class Store:
             if ours:
                 disk.discard(self._recipe())
 
-    def built_of(self) -> frozenset[str]:
-        """Return the commits whose kernels are there, each built of that very commit."""
+    def built_of(self, *, configured: bool = True) -> frozenset[str]:
+        """Return the commits whose kernels are there, each built of that very commit.
+
+        `configured`: also where another commit's configuration was put back for that.
+        """
         with suppress(OSError):  # another session may be removing some of them
             notes = self._recipe().glob(f"*/{_BUILT_OF}*")
-            return frozenset(note.name.removeprefix(_BUILT_OF) for note in notes)
+            there = (note for note in notes if configured or _told(note) != _CONFIGURED)
+            return frozenset(note.name.removeprefix(_BUILT_OF) for note in there)
         return frozenset()
 
     def newest_parts(self) -> Parts | None:
