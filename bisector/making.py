@@ -68,14 +68,14 @@ def made(
         trust.distrust(other for other in mine.parent.parent.glob("*/objects") if other != mine)
         if bench.store is not None:
             bench.store.forget()
-        if (cache := bench.recipe.cache()) is not None:
-            # It may be what spoiled them.
-            for entry in cache.iterdir() if cache.is_dir() else ():
-                disk.discard(entry)
         if isinstance(before, Kernel) and before.source:
             raise Misinferred(f"{commit.short} does not make the kernel of {before.source[:12]}, as it seemed")
         if isinstance(before, Kernel) and before.configured:
             raise Misinferred(f"{commit.short} is not configured as {before.configured[:12]} is, as it seemed")
+        if (cache := bench.recipe.cache()) is not None:
+            # It may be what spoiled them.
+            for entry in cache.iterdir() if cache.is_dir() else ():
+                disk.discard(entry)
         disk.discard(bench.kept(commit))
         how = "built from nothing" if clean else "built again"
         raise Spoiled(

@@ -47,5 +47,7 @@ def build_anew(recipe: Recipe, machine: Machine, session: Path, repo: str, commi
         make("olddefconfig"),
         make(recipe.architecture.image),
         boot,
+        "# under a debugger: the line above without timeout, and with -s -S; then, in another terminal:",
+        '# gdb-multiarch "$OBJECTS/vmlinux" -ex "target remote :1234"',
         f'git -C {printable([repo])} worktree remove --force "$TREE"',
     )

@@ -64,13 +64,15 @@ def take(
 
 
 def together(
-    bench: Bench, commit: Commit, purpose: Purpose, question: Question | None, tell: Tell, times: int
-) -> Iterator[Step]:
+    bench: Bench, commit: Commit, purpose: Purpose, question: Question | None, tell: Tell, times: int, *,
+    clean: bool = False,
+) -> Iterator[Step]:  # fmt: skip
     """Boot a commit whose kernel is at hand so many times more, side by side; yield the steps in order.
 
-    Raises HostError if our machine failed, after it was tried one by one as well.
+    `clean`: as of `take`, should that kernel have been taken away. Raises HostError if our machine failed, after it
+    was tried one by one as well.
     """
-    made, _, _ = _made(bench, commit, purpose, tell, clean=False)
+    made, _, _ = _made(bench, commit, purpose, tell, clean=clean)
     assert isinstance(made, Kernel)  # it was booted before
     tell("booting", 0)
     consoles = bench.consoles(commit, times)

@@ -78,13 +78,14 @@ class Steps:
         self, commit: Commit, purpose: Purpose, times: int, question: Question | None, left: int | None = None
     ) -> None:
         """Boot a commit that was booted before so many times more, side by side where that can be."""
+        clean = purpose in FROM_NOTHING
         while times > 0:
             if (beside := min(times, self.bench.abreast)) > 1:
                 tell = progress.teller(self.session, commit, purpose, left, self._emit)
-                for taken in step.together(self.bench, commit, purpose, question, tell, beside):
+                for taken in step.together(self.bench, commit, purpose, question, tell, beside, clean=clean):
                     self.record(Tested(step=taken))
             else:
-                self.take(commit, purpose, question, left, clean=purpose in FROM_NOTHING)
+                self.take(commit, purpose, question, left, clean=clean)
             times -= beside
 
     def tallies(self, question: Question) -> dict[str, Tally]:

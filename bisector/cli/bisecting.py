@@ -12,7 +12,7 @@ from typing import Any
 import click
 
 from bisector import answers, api, changes, events, sessions, verdict
-from bisector.cli.options import building, common, searching, settings, state_directory, told
+from bisector.cli.options import asking, building, common, searching, settings, state_directory, told
 from bisector.cli.printing import CODES, Printer
 from bisector.cli.queueing import FROM, MARK, MARKED, SESSION, Queueing
 from bisector.display import table
@@ -23,7 +23,7 @@ from bisector.model import Commit, Purpose, Step
 from bisector.report import harmless
 from bisector.report.sections import headline
 from bisector.report.text import text
-from bisector.scenarios import BY_NAME, SCENARIOS
+from bisector.scenarios import SCENARIOS
 from bisector.sessions import FOLLOWED
 from bisector.settings import Settings
 
@@ -36,32 +36,8 @@ Printing = Callable[[], Printer]
 @told
 @building
 @searching
+@asking
 @click.option(FROM, expose_value=False, metavar="JOBS.toml", help="A file of [[job]]s, each with these options.")
-@click.option("--old", "--good", "old", required=True, metavar="REV", help="A commit with the old behaviour.")
-@click.option("--new", "--bad", "new", required=True, metavar="REV", help="A later one with the new behaviour.")
-@click.option(
-    "--scenario",
-    type=click.Choice(list(BY_NAME)),
-    metavar="NAME",
-    default=None,
-    help="What to look at; `bisector scenarios` lists them.",
-)
-@click.option("--old-outcome", default=None, metavar="OUTCOME", help="What the old end must show.")
-@click.option("--new-outcome", default=None, metavar="OUTCOME", help="What the new end must show.")
-@click.option(
-    "--confidence",
-    type=click.FloatRange(0.5, 1, max_open=True),
-    default=0.99,
-    show_default=True,
-    help="How sure a name must be.",
-)
-@click.option("--end-boots", type=click.IntRange(1, 10_000), default=5, show_default=True, help="Boots of each end.")
-@click.option(
-    "--confirm-boots",
-    type=click.IntRange(1, 10_000),
-    default=None,
-    help="Fresh boots of the commit and of each parent.  [default: as many as that needs]",
-)
 @click.option("--inverse", is_flag=True, help="If a merge base shows it, find what changed it on the old end's side.")
 @click.option(
     "--every-change", is_flag=True, help="Search on in every interval whose ends differ, and list the changes."
@@ -79,9 +55,7 @@ def start(
     **options: Any,
 ) -> int:
     """Bisect from OLD to NEW, in the foreground, to the report; the same line again goes on after a stop."""
-    asked = {key: options[key] for key in ("scenario", "old_outcome", "new_outcome", "end_boots", "confidence")}
-    asked["confirm_boots"] = options["confirm_boots"] or 0
-    chosen = settings(options, **asked)
+    chosen = settings(options)
     home, printing = state_directory(state), functools.partial(Printer, as_json, on_event)
     queue, follows = click.get_current_context().meta, inverse or every_change
     # The same line again, after a stop in any of the searches that follow or in a queue's later job, takes the

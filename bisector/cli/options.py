@@ -13,6 +13,7 @@ from bisector import config, sessions
 from bisector.errors import UserError
 from bisector.evidence.limits import FLOOR
 from bisector.model import Limits, Verdict
+from bisector.scenarios import BY_NAME
 from bisector.settings import Settings
 from bisector.verdict import NAMES
 
@@ -156,6 +157,47 @@ def building(command: F) -> F:
     return command
 
 
+def asking(command: F) -> F:
+    """Give a command that searches a range, or foresees that, the options of what is asked of it."""
+    for option in reversed(
+        (
+            click.option(
+                "--old", "--good", "old", required=True, metavar="REV", help="A commit with the old behaviour."
+            ),
+            click.option(
+                "--new", "--bad", "new", required=True, metavar="REV", help="A later one with the new behaviour."
+            ),
+            click.option(
+                "--scenario",
+                type=click.Choice(list(BY_NAME)),
+                metavar="NAME",
+                default=None,
+                help="What to look at; `bisector scenarios` lists them.",
+            ),
+            click.option("--old-outcome", default=None, metavar="OUTCOME", help="What the old end must show."),
+            click.option("--new-outcome", default=None, metavar="OUTCOME", help="What the new end must show."),
+            click.option(
+                "--confidence",
+                type=click.FloatRange(0.5, 1, max_open=True),
+                default=0.99,
+                show_default=True,
+                help="How sure a name must be.",
+            ),
+            click.option(
+                "--end-boots", type=click.IntRange(1, 10_000), default=5, show_default=True, help="Boots of each end."
+            ),
+            click.option(
+                "--confirm-boots",
+                type=click.IntRange(1, 10_000),
+                default=None,
+                help="Fresh boots of the commit and of each parent.  [default: as many as that needs]",
+            ),
+        )
+    ):
+        command = option(command)
+    return command
+
+
 def searching(command: F) -> F:
     """Give a command that searches, or foresees a search, the option of what it looks at first."""
     return click.option(
@@ -175,6 +217,7 @@ def settings(options: dict[str, Any], **asked: Any) -> Settings:
     names = [field.name for field in dataclasses.fields(Limits)]
     limits = {name: options[f"{name}_limit"] for name in names if options[f"{name}_limit"] is not None}
     words = {key: value for key, value in options.items() if key not in [f"{name}_limit" for name in names]}
+    words["confirm_boots"] = options.get("confirm_boots") or 0
     return given.settings(**words | {"on": table(options["on"]), "limits": limits} | asked)
 
 

@@ -19,7 +19,6 @@ VERSIONS = ("6.1", "6.12")
 SOURCE = "kernel/events/hw_breakpoint.c"
 # What is told, and lines that come after all others: the last word counts.
 OTHERWISE: Mapping[str, str] = {
-    "with KALLSYMS=n": "CONFIG_KALLSYMS=n",
     "optimised for size": "CONFIG_CC_OPTIMIZE_FOR_PERFORMANCE=n\nCONFIG_CC_OPTIMIZE_FOR_SIZE=y",
     # All other options that Kconfig lets one choose and that the probe does not require.
     "with all off that can be": """
@@ -39,7 +38,7 @@ OTHERWISE: Mapping[str, str] = {
         """,
 }
 AS_IT_IS = "as it is"
-LEFT_ON = "with all that our fragments switch off"
+LEFT_ON = "with all that our fragments switch off, each source read twice by an empty ccache"
 # A choice: to leave it out would leave the other one out too.
 KEPT = ("CONFIG_CC_OPTIMIZE_FOR_SIZE",)
 
@@ -53,37 +52,21 @@ class Cost:
     changed: float
 
 
-@dataclass(frozen=True)
-class Line:
-    """What one line of our fragments saves: CPU seconds and objects of a kernel from nothing."""
-
-    seconds: float
-    objects: int
-
-
 def rows() -> list[str]:
-    """Return a row for each version and way to configure the kernel, and one for each line of our fragments."""
-    ways: list[str] = []
-    lines: dict[str, list[tuple[str, Line]]] = {}
+    """Return a row for each version and way to configure the kernel, the first as it is."""
+    told: list[str] = []
     for version in VERSIONS:
         with _source(version) as tree:
             recipe = opening.recipe(settings(tree))
-            seen = _ways(recipe, tree)
-            for option, line in _lines(recipe, tree).items():
-                lines.setdefault(option, []).append((version, line))
+            seen = _seen(recipe, tree)
         usual = seen[AS_IT_IS]
-        ways += [
-            f"| CPU time of a kernel of Linux {version} from nothing, {told} | "
+        told += [
+            f"| CPU time of a kernel of Linux {version} from nothing, {how} | "
             f"{one.whole:.0f} s, {one.objects} objects; one changed file {one.changed:.1f} s | | "
             f"× {one.whole / usual.whole:.2f}; × {one.changed / usual.changed:.2f} |"
-            for told, one in seen.items()
+            for how, one in seen.items()
         ]
-    return ways + [
-        f"| what is saved by the line `{option}` alone | "
-        + "; ".join(f"{line.seconds:.1f} s, {line.objects} objects on {version}" for version, line in found)
-        + " | | |"
-        for option, found in lines.items()
-    ]
+    return told
 
 
 @contextmanager
@@ -96,20 +79,18 @@ def _source(version: str) -> Iterator[Path]:
         yield Path(place) / f"linux-source-{version}"
 
 
-def _ways(recipe: Recipe, tree: Path) -> dict[str, Cost]:
-    ways = {told: (*recipe.options, *kconfig.options(lines, "measured")) for told, lines in OTHERWISE.items()}
-    left_on = tuple(option for option in recipe.options if not _drops(option))
+def _seen(recipe: Recipe, tree: Path) -> dict[str, Cost]:
+    alone = recipe.from_nothing(tree, alone=True)
+    others = {how: (*recipe.options, *kconfig.options(lines, "measured")) for how, lines in OTHERWISE.items()}
+    recipes = {AS_IT_IS: alone} | {how: replace(alone, options=options) for how, options in others.items()}
+    # As it would be without our `=n`, and without what `Recipe.plain` is for.
+    left_on = tuple(option for option in recipe.options if option.value != "n" or option.name in KEPT)
+    recipes[LEFT_ON] = replace(recipe, options=left_on, ccache=str(tree.with_name("ccache")), plain=False)
     # Minutes lie between the first and the last: how far these are apart is the host's share.
-    ways = {AS_IT_IS: recipe.options} | ways | {LEFT_ON: left_on, f"{AS_IT_IS}, once more": recipe.options}
-    recipes = {
-        told: replace(recipe, options=options).from_nothing(tree, alone=True) for told, options in ways.items()
-    }
-    # As it would be without what `Recipe.plain` is for.
-    twice = replace(recipe, options=left_on, ccache=str(tree.with_name("ccache-twice")), plain=False)
-    recipes[f"{LEFT_ON}, each source read twice by an empty ccache"] = twice
+    recipes[f"{AS_IT_IS}, once more"] = alone
     return {
-        told: _cost(made, tree, tree.with_name(f"objects-{number}"))
-        for number, (told, made) in enumerate(recipes.items())
+        how: _cost(made, tree, tree.with_name(f"objects-{number}"))
+        for number, (how, made) in enumerate(recipes.items())
     }
 
 
@@ -123,20 +104,3 @@ def _cost(recipe: Recipe, tree: Path, objects: Path) -> Cost:
     changed = spent() - before
     (tree / SOURCE).write_text(text)
     return Cost(whole, count, changed)
-
-
-def _lines(recipe: Recipe, tree: Path) -> dict[str, Line]:
-    """Leave out one line at a time; ccache has the objects of the kernel as it is, so the others tell."""
-    recipe = replace(recipe, ccache=str(tree.with_name("ccache")))
-    built(recipe, tree, tree.with_name("filling"))
-    usual, objects = built(recipe, tree, tree.with_name("usual"))
-    found = {}
-    for option in filter(_drops, recipe.options):
-        others = tuple(other for other in recipe.options if other != option)
-        seconds, count = built(replace(recipe, options=others), tree, tree.with_name(f"without-{option.name}"))
-        found[str(option)] = Line(seconds - usual, count - objects)
-    return found
-
-
-def _drops(option: kconfig.Option) -> bool:
-    return option.value == "n" and option.name not in KEPT
