@@ -10,7 +10,7 @@ from bisector import __version__, disputes, journal, opening, planning, rejudgin
 from bisector.claiming import claim, require_plain
 from bisector.endings import Conclusion
 from bisector.errors import BisectorError, HostError, Interrupted, Misinferred, Spoiled, UserError
-from bisector.events import Concluded, Distrusted, Event, Planned, Resumed, Started, Stopped, now
+from bisector.events import SPOILED, Concluded, Distrusted, Event, Planned, Resumed, Started, Stopped, now
 from bisector.evidence.forecast import Plan
 from bisector.given import settings
 from bisector.host import stopping
@@ -21,7 +21,6 @@ from bisector.model import Purpose, Verdict
 from bisector.reporting import kept, mail, page, report
 from bisector.searching import GitSearch
 from bisector.session import Bisection
-from bisector.sessions import SPOILED
 from bisector.settings import Settings
 from bisector.steps import Steps
 from bisector.testing import test
@@ -219,7 +218,7 @@ def _work(
         if resumed:
             # Whoever held it until now may have gone on, or have come to the end.
             session.catch_up(journal.read(session.directory))
-            if session.stopped is not None and session.stopped.why == SPOILED:
+            if session.stopped is not None and session.lost:
                 raise Spoiled(session.stopped.message, session.stopped.hint)
             if changed := sessions.changed(session.started, opening.versions(session.started.settings)):
                 raise UserError(changed, "bisector start --new-session begins anew")

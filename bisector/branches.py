@@ -65,7 +65,8 @@ class Beat:
     """What a patrol knows of its branch. `known`: how it was last; `goal`: what it is now, while that is searched.
 
     `left`: intervals that are still to be searched; `since`: the second from which on sessions were begun for them.
-    `unnamed`: changes whose commit was not found, and why, of which nobody has heard yet.
+    `unnamed`: changes whose commit was not found, and why, of which nobody has heard yet; `turned`: the second of the
+    last of them.
     """
 
     repo: str
@@ -77,14 +78,15 @@ class Beat:
     since: str = ""
     reported: list[Reported] = field(default_factory=list)
     unnamed: list[str] = field(default_factory=list)
+    turned: str = ""
 
     def report(self, new: Reported) -> None:
         """Note a commit that is new; one that is known has changed one scenario more, and that is no news.
 
-        It is news again where it was known before the branch went elsewhere, and has come back.
+        It is news again where it was told before the branch changed without a commit: it was set back, or rewritten.
         """
         for at, known in enumerate(self.reported):
-            if known.commit.id == new.commit.id and known.session >= self.since:
+            if known.commit.id == new.commit.id and (not known.told or known.session >= self.turned):
                 scenarios = tuple(dict.fromkeys((*known.scenarios, *new.scenarios)))
                 self.reported[at] = replace(known, scenarios=scenarios)
                 return

@@ -10,7 +10,7 @@ there is no verdict, and the search begins to weigh.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from bisector import keep
 from bisector.ahead import Order
@@ -30,7 +30,8 @@ from bisector.weighing import MOST_RATED, rates
 class Edge:
     """A culprit and its parents, or the first new commit of a set and the old ones below it.
 
-    `weighed`: boots do not read alike. `risk`: of certifying a wrong edge.
+    `weighed`: boots do not read alike. `risk`: of certifying a wrong edge. `above`: for those of the others that are
+    old also if they cannot be tested, an old commit that has them in its history.
     """
 
     readings: Readings
@@ -38,10 +39,7 @@ class Edge:
     olds: Sequence[Commit]
     weighed: bool
     risk: float
-
-    def known(self) -> frozenset[str]:
-        """Return those of the others that are old by what was seen of other commits; where boots differ, none."""
-        return frozenset() if self.weighed else self.readings.below_old(self.olds)
+    above: Mapping[str, Commit] = field(default_factory=dict)
 
     def fresh(self) -> dict[str, Fresh]:
         """Boot the culprit, and if it is new all others; return what each says."""
@@ -56,6 +54,10 @@ class Edge:
             rate = min(shown.new.at_least, shown.halfway or 1.0)
             for old in self.olds:
                 seen[old.id] = self._fresh(old, Purpose.PARENT, rate, share / len(self.olds))
+            for old in self.olds:
+                # What stands for it is made as sure of as it would have been.
+                if seen[old.id].verdict is Verdict.UNTESTABLE and (one := self.above.get(old.id)) is not None:
+                    seen[one.id] = self._fresh(one, Purpose.PARENT, rate, share / len(self.olds))
         return seen
 
     def apart(self, fresh: Mapping[str, Fresh]) -> bool:

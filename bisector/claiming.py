@@ -12,6 +12,8 @@ from bisector.errors import UserError
 from bisector.host import disk
 
 SESSIONS, TESTS, WORKSPACES, STORE = "sessions", "tests", "workspaces", "kernels"
+# That it is ours, also where somebody removed one of these.
+_MARK = ".bisector"
 
 
 def require_plain(state: Path) -> None:
@@ -37,16 +39,17 @@ def claim(state: Path) -> None:
     if state.exists():
         # A link to the state directory is a person's choice; what lies in a stranger's, the stranger may exchange.
         _require_own(state, state.stat())
-    # Whoever claims it at the same time makes the first of them first.
+    # Whoever claims it at the same time leaves the mark first.
     others = [name for name in (TESTS, WORKSPACES, STORE) if os.path.lexists(state / name)]
     for name in others:
         _require_own(state / name, (state / name).lstat())
-    if others and not (state / SESSIONS).exists():
+    if others and not any((state / trace).exists() for trace in (SESSIONS, _MARK, "patrols", f"{STORE}/lock")):
         raise UserError(
             f"{state} has a directory {others[0]!r} that bisector did not make", "name another directory with --state"
         )
     with disk.writing(state):
         state.mkdir(parents=True, exist_ok=True, mode=0o700)
+        (state / _MARK).touch()
         for name in (SESSIONS, TESTS, WORKSPACES, STORE):
             place = state / name
             with suppress(FileExistsError):

@@ -137,6 +137,10 @@ class Distrusted(Event, frozen=True, tag="distrusted"):
     because: str
 
 
+# Why a session was stopped that nothing can go on with.
+SPOILED = "spoiled"
+
+
 class Stopped(Event, frozen=True, tag="stopped"):
     """The session stopped without an answer and can be resumed: our machine failed, or someone asked.
 

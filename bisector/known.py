@@ -8,6 +8,7 @@ from pathlib import Path
 from bisector import keep
 from bisector.endings import Conclusion
 from bisector.events import (
+    SPOILED,
     Asked,
     Concluded,
     Distrusted,
@@ -66,6 +67,11 @@ class Session:
         """What an outcome's name means: as at the start, or as a person said since."""
         return self.reread.on if self.reread else self.started.settings.on
 
+    @property
+    def lost(self) -> bool:
+        """Whether nothing can go on with it: its kernels are not those of its commits."""
+        return self.stopped is not None and self.stopped.why == SPOILED
+
     def of_edge(self, purpose: Purpose) -> list[Step]:
         """Return the steps of this purpose on which the answer rests; all of them, where no commit is named.
 
@@ -78,7 +84,9 @@ class Session:
             return steps
         below = {parent for commit in named for parent in commit.parents}
         wanted = {named[0].id} if purpose is Purpose.CULPRIT else below
-        return [step for step in steps if step.commit.id in wanted] or steps
+        chosen = [step for step in steps if step.commit.id in wanted]
+        # Where none of the parents can be tested an old commit beside them stands for them.
+        return chosen if any(step.observation for step in chosen) else steps
 
     def catch_up(self, newer: Session) -> None:
         """Take over what a newer reading of the same journal says."""

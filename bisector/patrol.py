@@ -181,7 +181,8 @@ class _Pass:
         why = branches.nothing_between(self.repository, one)
         if why or self._explained(one):
             beat.left.pop()
-            beat.unnamed += [f"{one.scenario} from {one.before} to {one.after}: {why}"] if why else []
+            if why:
+                self._unnamed(one, why)
         else:
             session, made = self._session(one)
             beat.left.pop()
@@ -191,8 +192,12 @@ class _Pass:
                 beat.report(Reported(found.commit, (change,), made.name, now(), found.others))
             else:
                 self._keep(one, made)
-                beat.unnamed.append(f"{one.scenario} from {one.before} to {one.after}: {session}")
+                self._unnamed(one, session)
         self._save()
+
+    def _unnamed(self, one: Interval, why: str) -> None:
+        self.beat.unnamed.append(f"{one.scenario} from {one.before} to {one.after}: {why}")
+        self.beat.turned = opening.new_name()[:-4]
 
     def _session(self, one: Interval) -> tuple[str, Session]:
         asked = dataclasses.replace(

@@ -60,15 +60,17 @@ class Readings:
         kin = [pair for pair in pairs if all(one in self.within or one not in self.whole for one in pair)]
         return posterior(self.within, self.tallies(), self.steps.marked(), kin)
 
-    def below_old(self, commits: Iterable[Commit]) -> frozenset[str]:
-        """Return those that need not be tested to be old: another commit that reads old has them in its history."""
+    def below_old(self, commits: Iterable[Commit]) -> dict[str, Commit]:
+        """Return those that need not be tested to be old, each with an old commit that has it in its history."""
         seen = self.steps.tallies(self.question)
         olds = [commit for commit, tally in seen.items() if tally.old and not tally.new and commit in self.whole]
-        return frozenset(
-            one.id
-            for one in commits
-            if one.id not in self.whole or any(self.whole.is_ancestor(one.id, old) for old in olds if old != one.id)
-        )
+        found = {}
+        for one in commits:
+            if one.id not in self.whole:
+                found[one.id] = self.steps.session.started.old
+            elif above := [old for old in olds if old != one.id and self.whole.is_ancestor(one.id, old)]:
+                found[one.id] = self.steps.of(max(above, key=lambda old: seen[old].boots))[0].commit
+        return found
 
     def measured_otherwise(self, commit: str) -> Outcome | None:
         """Return the one outcome that all boots of a commit showed, if it is measured and neither old nor new."""

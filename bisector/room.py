@@ -67,11 +67,15 @@ def _spare(state: Path, warn: Callable[[str], None]) -> Iterator[Path]:
             yield from _kept(directory)
     for name in sessions.names(state):
         directory = sessions.home(state) / name
-        if not (directory / sessions.LAST_REPORT).exists():
+        if not _kept(directory):
             continue
         try:
             with journal.held(directory):
                 session = journal.read(directory)
+                if session.lost:
+                    yield from _kept(directory)
+                if not (directory / sessions.LAST_REPORT).exists():
+                    continue
                 # A word of a person's, or more boots, may have opened it again.
                 if session.conclusion is None or (directory / sessions.FOLLOWED).exists():
                     continue

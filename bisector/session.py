@@ -119,21 +119,21 @@ class Bisection:
     def _certified(self, readings: Readings, candidates: Sequence[str], *, weighed: bool) -> Conclusion:
         """Build the edges from nothing, boot them afresh, and say how sure all boots together are.
 
-        `candidates`: newest first, all but the first untestable.
+        `candidates`: newest first, as rev-list gives them: the one marked new, and untestable ancestors of it.
         """
-        # rev-list gives the newest first, and that is the one marked new: all others are its ancestors.
         first, *others = map(self.repository.read, candidates)
         certifying.require_broken(readings, others)
         files = self.repository.files(first)
         if others and (made := self._after_another(readings, first, others, files, weighed=weighed)) is not None:
             return self._beside(readings, first, made)
         olds = self._olds(first, others)
-        edge = certifying.Edge(readings, first, olds, weighed, self.risk / 2)
+        known = {} if weighed else readings.below_old(olds)
+        edge = certifying.Edge(readings, first, olds, weighed, self.risk / 2, known)
 
         def told(fresh: Mapping[str, Fresh]) -> Conclusion:
             if others:
-                return confirm.among(first, self._reasons(others), olds, fresh, known=edge.known())
-            return confirm.conclude(first, olds, fresh, files, self.git.cannot_differ, edge.known())
+                return confirm.among(first, self._reasons(others), olds, fresh, above=known)
+            return confirm.conclude(first, olds, fresh, files, self.git.cannot_differ, known)
 
         made = self._sure(readings, edge, told)
         assert made is not None

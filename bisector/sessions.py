@@ -16,8 +16,6 @@ from bisector.known import Session
 
 # The last file that a session writes.
 LAST_REPORT = "report.json"
-# Why a session was stopped that nothing can go on with.
-SPOILED = "spoiled"
 # In a session's directory while searches that follow from its answer are not all at their end.
 FOLLOWED = "followed"
 
@@ -65,7 +63,7 @@ def to_resume(state: Path, prefix: str | None, warn: Callable[[str], None]) -> S
             failures.append(error)
             warn(f"session {name} is left alone: {error.message}")
             continue
-        if readable[-1].conclusion is None:
+        if readable[-1].conclusion is None and not readable[-1].lost:
             return readable[-1]
     if not readable:
         raise failures[0]
@@ -96,8 +94,8 @@ def unfinished(
         if why := changed(began, wanted.versions):
             warn(f"session {name} is left alone: {why}")
             continue
-        if found.stopped is not None and found.stopped.why == SPOILED:
-            warn(f"session {name} is left alone: {found.stopped.message}")
+        if found.lost:
+            warn(f"session {name} is left alone: something spoiled its kernels")
             continue
         return found
     return None

@@ -160,7 +160,7 @@ def test_a_row_that_breaks_in_one_way_is_not_built_commit_by_commit(tree: MiniTr
     assert len(whys) == 16
     assert all(why.startswith("breaks as ") and "init/main.c" in why for why in whys), whys
     told = bisector("report").out
-    assert told.count("its build read none") == 18
+    assert " ".join(told.split()).count("whose build read none of") == 16
     assert "Commits with the kernel of another" in told
     # Nothing is built again to say the same.
     again = bisector("resume", "--json")

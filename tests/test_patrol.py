@@ -4,11 +4,13 @@ import json
 import random
 import signal
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from bisector import room
+from bisector import branches, room
+from tests import samples
 from tests.conftest import LONG, Bisector, Json, Ran
 from tests.minitree import Edits, MiniTree
 from tests.test_session import until
@@ -188,6 +190,26 @@ def test_a_change_that_left_the_branch_and_came_back_is_told_again(patrol: Patro
         assert (passed["state"], [change["commit"]["id"] for change in passed["changes"]]) == ("changed", [new])
         patrol.to(tree.base)
         assert patrol.once()["unnamed"]
+
+
+def test_a_commit_that_is_found_again_is_no_news_unless_the_branch_turned() -> None:
+    def found(session: str, scenario: str) -> branches.Reported:
+        return branches.Reported(samples.CULPRIT, ((scenario, "OK", "STUCK"),), session, "")
+
+    beat = branches.Beat("/srv/linux", "master", reported=[replace(found("20261129-080000-abc", "a"), told=True)])
+    # Others read the boots now, so it was searched again.
+    beat.since = "20261129-090000"
+    beat.report(found("20261129-090000-abc", "b"))
+    assert [(one.session, one.told, len(one.scenarios)) for one in beat.reported] == [
+        ("20261129-080000-abc", True, 2)
+    ]
+    beat.turned = "20261129-100000"
+    beat.report(found("20261129-110000-abc", "a"))
+    assert [(one.session, one.told) for one in beat.reported] == [("20261129-110000-abc", False)]
+    # What nobody has heard of is not lost, whenever it was found.
+    beat.turned = "20261129-120000"
+    beat.report(found("20261129-130000-abc", "c"))
+    assert [[name for name, *_ in one.scenarios] for one in beat.reported] == [["a", "c"]]
 
 
 def test_a_pass_without_time_comes_further_all_the_same(patrol: Patrol) -> None:

@@ -27,6 +27,8 @@ from bisector.scenarios import SCENARIOS
 from bisector.sessions import FOLLOWED
 from bisector.settings import Settings
 
+# What a person does after a stop where more than one search was asked for.
+AGAIN = "the same bisector start line again"
 # Makes a printer for each search.
 Printing = Callable[[], Printer]
 
@@ -70,7 +72,7 @@ def start(
 
     session, conclusion, code = _bisected(
         chosen, old, new, printing, home, new_session=new_session, also=_has_any(marks), began=began,
-        again="the same bisector start line again" if marks else "",
+        again=AGAIN if marks else "",
     )  # fmt: skip
     queue.setdefault(MARKED, []).append(session.directory)
     if not follows:
@@ -86,7 +88,7 @@ def start(
             on=verdict.turned(chosen.on),
         )
         ends = conclusion.base.id, session.started.old.id
-        *_, code = _bisected(other, *ends, printing, home, new_session=new_session, also=_after(session))
+        *_, code = _bisected(other, *ends, printing, home, new_session=new_session, also=_after(session), again=AGAIN)
     if every_change:
         code = max(code, _every_change(session, chosen, printing, home, new_session))
     (session.directory / FOLLOWED).unlink(missing_ok=True)
@@ -109,7 +111,7 @@ def _every_change(session: Session, chosen: Settings, printing: Printing, state:
         before, after = str(one.before), str(one.after)
         asks = dataclasses.replace(chosen, scenario=one.scenario, old_outcome=before, new_outcome=after)
         below, _, ended_with = _bisected(
-            asks, one.old.id, one.new.id, printing, state, new_session=new_session, also=_after(session)
+            asks, one.old.id, one.new.id, printing, state, new_session=new_session, also=_after(session), again=AGAIN
         )
         found.append(changes.change(below))
         left += changes.intervals(below)

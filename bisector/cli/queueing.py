@@ -91,7 +91,7 @@ def jobs(path: Path, switches: Collection[str] = ()) -> list[list[str]]:
     found = said.pop("job", None)
     if not isinstance(found, list) or not found or not all(isinstance(one, dict) for one in found):
         raise UserError(f"{path} has no [[job]]", "each job begins with a line [[job]], and has old and new below it")
-    for key in ("from", "help", "config"):
+    for key in ("from", "help"):
         if any(key in one for one in (said, *found)):
             raise UserError(f"{path}: {key} is no option of a job", "the line itself may have it")
     return [

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+import types
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from bisector.endings import Candidate, Conclusion, Kind
@@ -23,13 +24,13 @@ def conclude(
     fresh: Mapping[str, Fresh],
     files: tuple[str, ...],
     alike: Callable[[Commit, Commit], bool] = lambda _one, _other: False,
-    known: Collection[str] = (),
+    above: Mapping[str, Commit] = types.MappingProxyType({}),
 ) -> Conclusion:
     """Return FOUND if the culprit's fresh boots are new and those of every parent old.
 
     `fresh`: the confirming boots by commit id: the culprit's and, if those are new, every parent's. `alike`: tells
-    whether two commits differ in nothing that took part in their builds. `known`: ids of commits that an old one has
-    in its history, so that they hide nothing where they cannot be tested.
+    whether two commits differ in nothing that took part in their builds. `above`: an old commit by the id of
+    one that it has in its history, which hides nothing where it cannot be tested.
     """
     if not parents:
         return _not_sure(culprit, "it has no parent to compare it with")
@@ -41,8 +42,10 @@ def conclude(
         for parent in parents
         if fresh[parent.id].verdict is Verdict.UNTESTABLE
     }
-    if hiding := {parent: why for parent, why in untestable.items() if parent.id not in known}:
+    if hiding := {parent: why for parent, why in untestable.items() if parent.id not in above}:
         return _set(culprit, hiding)
+    if (doubt := _doubt_above(culprit, untestable, above, fresh)) is not None:
+        return doubt
     if untestable:
         told = ", ".join(parent.short for parent in untestable)
         because = f"it is left alone; before it {told} could not be tested, which an old commit has in its history"
@@ -64,13 +67,13 @@ def among(
     olds: Sequence[Commit],
     fresh: Mapping[str, Fresh],
     others: Mapping[Commit, Outcome] | None = None,
-    known: Collection[str] = (),
+    above: Mapping[str, Commit] = types.MappingProxyType({}),
 ) -> Conclusion:
     """Return the set of commits of which one is the culprit, if fresh boots confirm its edges.
 
     `untestable`: the reason of each commit that hides the change. `olds`: the commits that the set grows from.
     `fresh`: the confirming boots of these and of the first new commit. `others`: what each commit shows that
-    steadily shows a third behaviour, newest first; every other one of the olds must be old. `known`: as of
+    steadily shows a third behaviour, newest first; every other one of the olds must be old. `above`: as of
     `conclude`.
     """
     doubt = _doubt(first_new, olds, fresh)
@@ -78,9 +81,11 @@ def among(
         for old in olds:
             expected = Verdict.UNTESTABLE if old in (others or {}) else Verdict.OLD
             found = fresh[old.id].verdict
-            if found is not expected and not (found is Verdict.UNTESTABLE and old.id in known):
+            if found is not expected and not (found is Verdict.UNTESTABLE and old.id in above):
                 why = f"{old.short} was {expected.value} in the search, and is now {counts(fresh[old.id].steps)}"
                 doubt = _not_sure(first_new, why)
+        broken = [old for old in olds if fresh[old.id].verdict is Verdict.UNTESTABLE and old not in (others or {})]
+        doubt = doubt or _doubt_above(first_new, broken, above, fresh)
     if doubt is not None:
         return doubt
     made = _set(first_new, untestable)
@@ -130,6 +135,18 @@ def _doubt(culprit: Commit, olds: Sequence[Commit], fresh: Mapping[str, Fresh]) 
             return _contradiction(culprit, why)
         if commit != culprit and found.verdict is Verdict.NEW:
             return _contradiction(culprit, f"its parent {commit.short} is new as well")
+    return None
+
+
+def _doubt_above(
+    culprit: Commit, untestable: Iterable[Commit], above: Mapping[str, Commit], fresh: Mapping[str, Fresh]
+) -> Conclusion | None:
+    """Return why one of these commits, which cannot be tested, is not known to be old."""
+    for one in untestable:
+        old = above[one.id]
+        if fresh[old.id].verdict is not Verdict.OLD:
+            now = counts(fresh[old.id].steps)
+            return _not_sure(culprit, f"{old.short}, which has {one.short} in its history, was old, and is now {now}")
     return None
 
 

@@ -50,12 +50,14 @@ def headline(report: Report) -> str:
     """Return the answer in one line."""
     if report.conclusion is not None:
         text = _HEADLINES[report.conclusion.kind]
+        if report.conclusion.kind is Kind.AMONG and len(report.conclusion.candidates) == 1:
+            text = "One commit is left, and its parent cannot be tested"
         if report.conclusion.culprit is not None and report.question is not None:
             commit, asked = report.conclusion.culprit, report.question
             text += f': {commit.short} ("{commit.subject}") changed {asked.scenario} from {asked.old} to {asked.new}'
         return text
     if report.stopped:
-        return f"Stopped without an answer, can be resumed: {report.stopped}"
+        return f"Stopped without an answer{'' if report.lost else ', can be resumed'}: {report.stopped}"
     return "Without an answer yet"
 
 
@@ -202,7 +204,7 @@ def _inherited(report: Report) -> Section | None:
         for one, source, number in report.inherited
     )
     said = "Not built: nothing in which they differ from a tested commit took part in its build."
-    head = ("commit", "kernel of", "files that differ", "subject")
+    head = ("commit", "counts as", "files that differ", "subject")
     return Section("Commits with the kernel of another", paragraphs=(said,), table=Table(head, "<<><", rows))
 
 
@@ -225,13 +227,8 @@ def _parts(spent: Sequence[Seconds]) -> tuple[str, ...]:
 def _untestable(report: Report) -> Section | None:
     untestable = [visit for visit in report.visits if visit.verdict is Verdict.UNTESTABLE]
     told = [(visit.commit.short, f"{visit.commit.subject}: {visit.because}") for visit in untestable]
-    told += [
-        (
-            one.short,
-            f"{one.subject}: not built; of the {number} files in which {source[:12]} differs its build read none",
-        )
-        for one, source, number in report.as_broken
-    ]
+    why = "not built; it breaks as {} does, whose build read none of the {} files that differ"
+    told += [(one.short, f"{one.subject}: {why.format(source[:12], n)}") for one, source, n in report.as_broken]
     rows = tuple(dict.fromkeys(told))
     return Section("Untestable", table=Table(("commit", "subject: why"), "<<", rows)) if rows else None
 

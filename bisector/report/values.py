@@ -53,7 +53,7 @@ class Report:
     two ends where there is no culprit. `marks`: what a person said of commits, and why. `inherited`: commits that
     were not built, each with the one whose kernel it makes, and in how many files they differ; None: that kernel
     came from the store, and was booted. `as_broken`: those that were not built, for they break as the one beside them
-    did. `limits`: of the search's boots, from `measured_on` boots of the ends.
+    did. `lost`: nothing can go on with it. `limits`: of the search's boots, from `measured_on` boots of the ends.
     `on`: what outcomes mean by their names. `configuration`: the lines in which the kernel's .config differs from
     tinyconfig's. `reproduce`: what a person types to repeat the decisive boots.
     """
@@ -69,6 +69,7 @@ class Report:
     differing: tuple[str, ...]
     conclusion: Conclusion | None
     stopped: str
+    lost: bool
     before: tuple[Behaviour, ...]
     after: Behaviour | None
     visits: tuple[Visit, ...]
@@ -104,14 +105,13 @@ def report(session: Session, *, held: bool, configuration: Sequence[str], reprod
         differing=session.asked.differing if session.asked else (),
         conclusion=session.conclusion,
         stopped=_stopped(session) if state == "stopped" else "",
+        lost=session.lost,
         before=before,
         after=after,
         marks=tuple((one.commit, one.verdict, one.because) for one in session.marks.values()),
         visits=tuple(_visit(step, session.question) for step in session.steps),
         inherited=_inherited(session),
-        as_broken=tuple(
-            (one.commit, one.source.id, one.differing) for one in session.inherited.values() if one.broken
-        ),
+        as_broken=_as_broken(session),
         limits=session.measured.limits if session.measured else None,
         measured_on=session.measured.boots if session.measured else 0,
         on=session.on,
@@ -123,10 +123,29 @@ def report(session: Session, *, held: bool, configuration: Sequence[str], reprod
 
 
 def _inherited(session: Session) -> tuple[tuple[Commit, str, int | None], ...]:
+    broken = {commit.id for commit, *_ in _as_broken(session)}
     told: list[tuple[Commit, str, int | None]]
-    told = [(one.commit, one.source.id, one.differing) for one in session.inherited.values() if not one.broken]
+    told = [
+        (one.commit, one.source.id, one.differing)
+        for one in session.inherited.values()
+        if one.commit.id not in broken and not (one.broken and _known_otherwise(session, one.commit))
+    ]
     stored = {one.commit.id: (one.commit, one.kernel.source) for one in session.steps if one.kernel}
     return (*told, *((commit, source, None) for commit, source in stored.values() if source))
+
+
+def _as_broken(session: Session) -> tuple[tuple[Commit, str, int], ...]:
+    """Return the commits that are untestable by what another one's compiler said, and by nothing else."""
+    untestable = {step.commit.id for step in session.steps if step.verdict is Verdict.UNTESTABLE}
+    return tuple(
+        (one.commit, one.source.id, one.differing)
+        for one in session.inherited.values()
+        if one.broken and one.source.id in untestable and not _known_otherwise(session, one.commit)
+    )
+
+
+def _known_otherwise(session: Session, commit: Commit) -> bool:
+    return commit.id in session.marks or any(step.commit == commit for step in session.steps)
 
 
 def _stopped(session: Session) -> str:
