@@ -91,7 +91,7 @@ class World:
     then: tuple[str, float] | None = None
     builds: int = 0
     boots: int = 0
-    _built: set[str] = field(default_factory=set)
+    _built: set[tuple[str, bool]] = field(default_factory=set)
 
     def is_new(self, commit: str) -> bool:
         """Tell whether a commit has the culprit in its history."""
@@ -107,13 +107,17 @@ class World:
 
     def boot(self, commit: str, *, clean: bool = False) -> Verdict:
         """Build a commit where that was not done, boot it once, and return what it reads."""
-        if clean or commit not in self._built:
-            self._built.add(commit)
+        if not self._has(commit, clean=clean):
+            # A kernel that was built from nothing is kept like any other.
+            self._built |= {(commit, clean), (commit, False)}
             self.builds += 1
         if commit in self.broken:
             return Verdict.UNTESTABLE
         self.boots += 1
         return Verdict.NEW if self.random.random() < self.rate(commit) else Verdict.OLD
+
+    def _has(self, commit: str, *, clean: bool) -> bool:
+        return (commit, clean) in self._built
 
     # -- what a session calls --------------------------------------------------------------------------
 
@@ -121,7 +125,7 @@ class World:
         self, bench: Any, commit: Commit, purpose: Purpose, question: Question | None, _tell: object, *, clean: bool
     ) -> Step:
         """Take a step, as `step.take` does."""
-        build = BUILD if clean or commit.id not in self._built else 0.0
+        build = 0.0 if self._has(commit.id, clean=clean) else BUILD
         seen = self.boot(commit.id, clean=clean)
         if commit.id in self.broken:
             broken = BrokenBuild(commit.id, "it does not build")
