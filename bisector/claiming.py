@@ -43,6 +43,9 @@ def claim(state: Path) -> None:
     others = [name for name in (TESTS, WORKSPACES, STORE) if os.path.lexists(state / name)]
     for name in others:
         _require_own(state / name, (state / name).lstat())
+    with disk.writing(state):
+        # An empty one may be another disk of the person's.
+        others = [name for name in others if any((state / name).iterdir())]
     if others and not any((state / trace).exists() for trace in (SESSIONS, _MARK, "patrols", f"{STORE}/lock")):
         raise UserError(
             f"{state} has a directory {others[0]!r} that bisector did not make", "name another directory with --state"
