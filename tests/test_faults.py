@@ -313,7 +313,8 @@ def test_a_program_that_goes_missing(program: str, fault: Fault) -> None:
     programs.mkdir()
     for directory in ("/usr/local/bin", "/usr/bin", "/bin"):
         for found in Path(directory).iterdir():
-            if not (programs / found.name).exists():
+            # Where packages of X11 are there its name is a link to its own directory, which leads nowhere from here.
+            if not os.path.lexists(programs / found.name):
                 (programs / found.name).symlink_to(found)
     gone = programs / program
     fault.wrap(QEMU, after=f"mv {gone} {gone}.gone 2>/dev/null")
