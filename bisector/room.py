@@ -67,15 +67,13 @@ def _spare(state: Path, warn: Callable[[str], None]) -> Iterator[Path]:
             yield from _kept(directory)
     for name in sessions.names(state):
         directory = sessions.home(state) / name
-        if not _kept(directory):
+        if not ((directory / sessions.LAST_REPORT).exists() or _lost(directory)):
             continue
         try:
             with journal.held(directory):
                 session = journal.read(directory)
                 if session.lost:
                     yield from _kept(directory)
-                if not (directory / sessions.LAST_REPORT).exists():
-                    continue
                 # A word of a person's, or more boots, may have opened it again.
                 if session.conclusion is None or (directory / sessions.FOLLOWED).exists():
                     continue
@@ -83,6 +81,13 @@ def _spare(state: Path, warn: Callable[[str], None]) -> Iterator[Path]:
                 yield from (kernel for kernel in _kept(directory) if kernel.name not in wanted)
         except UserError as error:
             warn(f"the kernels of session {name} are left alone: {error.message}")
+
+
+def _lost(directory: Path) -> bool:
+    """Tell whether a session has no report and never will; read without holding it, for it may be at work."""
+    with suppress(UserError):
+        return journal.read(directory).lost
+    return False
 
 
 def _shared(state: Path) -> list[Path]:

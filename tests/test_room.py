@@ -102,3 +102,14 @@ def test_room_for_all_of_them_removes_none(tree: MiniTree, bisector: Bisector) -
     removed, _, left = room.make(bisector.state, size - 1, pytest.fail)
     assert (removed, len(kernels(bisector, 0)), left) == (1, len(before) - 1, room.taken(bisector.state))
     assert left < size
+
+
+def test_a_session_at_work_is_passed_over_without_a_word(tree: MiniTree, bisector: Bisector) -> None:
+    [new] = tree.story(1, 0)
+    assert bisector.start(tree.path, tree.base, new, *ONCE).code == 0
+    [session] = bisector.sessions
+    (session / "report.json").unlink()
+    before, warned = kernels(bisector, 0), list[str]()
+    with journal.held(session):
+        room.make(bisector.state, 0, warned.append)
+    assert (warned, kernels(bisector, 0)) == ([], before)
