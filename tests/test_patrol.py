@@ -38,6 +38,14 @@ class Patrol:
         ran = self.bisector(*self.words(*more))
         return self.heard(ran)
 
+    def passes(self, first: str, then: str, *, most: int) -> int:
+        """Look again and again, each time for so many hours, until nothing is left; return how often."""
+        number, state = 1, self.once("--hours", first)["state"]
+        while state == "goes-on":
+            assert number < most
+            number, state = number + 1, self.once("--hours", then)["state"]
+        return number
+
     def heard(self, ran: Ran) -> Json:
         assert ran.code in (0, 17, 18, 19), ran.err
         passed: Json = ran.lines[-1]["passed"]
@@ -138,11 +146,7 @@ def test_what_does_not_fit_into_a_pass_goes_on_in_the_next(patrol: Patrol) -> No
     patrol.to(patrol.tree.base)
     patrol.once()
     patrol.to(ids[-1])
-    passes = [patrol.once("--hours", "0.00001")]
-    while passes[-1]["state"] == "goes-on":
-        assert len(passes) < 60
-        passes.append(patrol.once("--hours", "0.0004"))
-    assert len(passes) > 2
+    assert patrol.passes("0.00001", "0.0004", most=60) > 2
     assert [one["commit"]["id"] for one in patrol.told] == [ids[13]]
     assert len(patrol.bisector.sessions) == 1
 
@@ -217,10 +221,7 @@ def test_a_pass_without_time_comes_further_all_the_same(patrol: Patrol) -> None:
     patrol.to(patrol.tree.base)
     patrol.once()
     patrol.to(ids[-1])
-    passes = [patrol.once("--hours", "0.0000001")]
-    while passes[-1]["state"] == "goes-on":
-        assert len(passes) < 40
-        passes.append(patrol.once("--hours", "0.0000001"))
+    patrol.passes("0.0000001", "0.0000001", most=40)
     assert [one["commit"]["id"] for one in patrol.told] == [ids[3]]
 
 

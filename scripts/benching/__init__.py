@@ -9,13 +9,12 @@ but does not see `.incbin`: the vDSO could be an earlier one, and so nothing tha
 source.
 
 Seven eighths of a kernel's CPU time is the compiler proper, and most of that is reading sources and headers
-(`--only compiling`), of which no option saves anything but by leaving objects out: what else Kconfig lets one
-switch off is a few hundredths (`--only options`), -O2 itself less than the rest of the compiler's time, and -Os is
-not what distributions build. Nor do gcc's own start, warnings, `-pipe`, the stack protector or zeroed variables
-count: each was tried on fifty sources, and made no difference that could be told from chance. make, its shells and
-the linker together are an eighth. Without KALLSYMS a step has less to link, but a panic, and a task that hangs,
-would name no function unless the host did that. A line of the fragments cannot be measured by what ccache then
-lacks: every source reads `autoconf.h`.
+(`--only compiling`), of which no option saves anything but by leaving objects out. What else Kconfig lets one
+switch off, and -Os, which is not what distributions build, make a difference that hardly stands out from the host's
+(`--only options`). Nor do gcc's own start, warnings, `-pipe`, the stack protector or zeroed variables. make, its
+shells and the linker together are an eighth. Without KALLSYMS a step has less to link, but a panic, and a task that
+hangs, would name no function unless the host did that. A line of the fragments cannot be measured by what ccache
+then lacks: every source reads `autoconf.h`.
 
 A command's start is imports: scipy's took longer than all others together, and is put off until a rate is asked for.
 Of a session on the mini kernel py-spy sees mostly waiting (for make, for QEMU), and then the syncs of the journal.
