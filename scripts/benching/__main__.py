@@ -22,6 +22,7 @@ from benching import (
     demo,
     growth,
     kernels,
+    lines,
     nearby,
     options,
     pairs,
@@ -38,7 +39,7 @@ def main() -> None:
         "--only",
         default="",
         metavar="PART,PART",
-        help="of: demo, defconfig, clean, options, compiling, pairs, parts, commands, boots, virtme, beside, "
+        help="of: demo, defconfig, clean, options, lines, compiling, pairs, parts, commands, boots, virtme, beside, "
         "kernels, nearby, choosing, growth",
     )
     parser.add_argument("--histories", type=int, default=3, help="of 2,000 commits of each kind (default: 3)")
@@ -54,6 +55,7 @@ def main() -> None:
         "defconfig": defconfig.rows,
         "clean": clean.rows,
         "options": options.rows,
+        "lines": lines.rows,
         "compiling": compiling.rows,
         "pairs": pairs.rows,
         "parts": parts.rows,
@@ -72,11 +74,11 @@ def main() -> None:
             f" --seed {seed}" if name in ("kernels", "nearby", "choosing") else ""
         )
         words += " --longest" if asked.longest and name == "growth" else ""
-        lines = ["| what | bisector | bare programs | beside them |", "|---|---|---|---|", *tables[name](), ""]
-        lines.append(f"`{words}`, on {os.cpu_count()} CPUs, {qemu}.")
+        table = ["| what | bisector | bare programs | beside them |", "|---|---|---|---|", *tables[name](), ""]
+        table.append(f"`{words}`, on {os.cpu_count()} CPUs, {qemu}.")
         if asked.write and readme.has(f"bench --only {name}"):
-            readme.put(f"bench --only {name}", "\n".join(lines))
-        print("\n".join([*lines, ""]), flush=True)
+            readme.put(f"bench --only {name}", "\n".join(table))
+        print("\n".join([*table, ""]), flush=True)
 
 
 if __name__ == "__main__":

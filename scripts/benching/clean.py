@@ -10,6 +10,7 @@ from pathlib import Path
 
 from benching.linux import linux
 from bisector import opening
+from bisector.kconfig import Option
 from bisector.recipe import Recipe
 
 _OBJECT = re.compile(r"^  (?:CC|AS) ", re.MULTILINE)
@@ -38,20 +39,27 @@ def built(recipe: Recipe, tree: Path, objects: Path) -> tuple[float, int]:
     """Build; return the CPU seconds of make and all that it started, and how many objects it compiled."""
     objects.mkdir()
     before = spent()
-    said = ""
-    for target in ("tinyconfig", "olddefconfig", recipe.architecture.image):
-        said += subprocess.run(
-            recipe.make(tree, objects, target),
-            env=recipe.environment(tree),
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            check=True,
-        ).stdout
-        if target == "tinyconfig":
-            with (objects / ".config").open("a") as config:
-                config.writelines(f"{option}\n" for option in recipe.options)
+    _make(recipe, tree, objects, "tinyconfig")
+    said = further(recipe, tree, objects, *recipe.options)
     return spent() - before, len(_OBJECT.findall(said))
+
+
+def further(recipe: Recipe, tree: Path, objects: Path, *options: Option) -> str:
+    """Add options to what is configured there, and build; return what make said."""
+    with (objects / ".config").open("a") as config:
+        config.writelines(f"{option}\n" for option in options)
+    return _make(recipe, tree, objects, "olddefconfig") + _make(recipe, tree, objects, recipe.architecture.image)
+
+
+def _make(recipe: Recipe, tree: Path, objects: Path, target: str) -> str:
+    return subprocess.run(
+        recipe.make(tree, objects, target),
+        env=recipe.environment(tree),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
 
 
 def spent() -> float:

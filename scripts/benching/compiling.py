@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 from collections import defaultdict
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,8 +13,8 @@ from benching.linux import linux
 from bisector import opening
 from bisector.recipe import Recipe
 
-# What gcc starts for it is started by this: a line with the milliseconds of CPU time, the program and the source. The
-# compiler reads each source once more before, and makes nothing of it.
+# What gcc starts for it is started by this: a line with the milliseconds of CPU time, the program and the source. If
+# READING is set, the compiler reads each source once more before, and makes nothing of it.
 MEASURING = r"""
 #include <stdio.h>
 #include <stdlib.h>
@@ -55,7 +56,7 @@ int main(int argc, char **argv)
 		if (argv[i][0] == '/' && end && (!strcmp(end, ".c") || !strcmp(end, ".S")))
 			source = argv[i];
 	}
-	if (!strcmp(name, "cc1") && strcmp(source, "-")) {
+	if (getenv("READING") && !strcmp(name, "cc1") && strcmp(source, "-")) {
 		char *reading[argc + 1];
 
 		memcpy(reading, argv + 1, (argc - 1) * sizeof(*argv));
@@ -84,24 +85,45 @@ class _Measured(Recipe):
         return super().environment(tree) | {"MEASURED": str(tree.parent / "measured")}
 
 
+class _Twice(_Measured):
+    """Each source is read once more, by itself."""
+
+    __slots__ = ()
+
+    def environment(self, tree: Path) -> dict[str, str]:
+        return super().environment(tree) | {"READING": "y"}
+
+
+def measured(recipe: Recipe, place: Path, reading: bool = False) -> tuple[Recipe, Path]:
+    """Return the recipe whose compiler is measured, and where what it spent is logged; objects go into `place`."""
+    subprocess.run(
+        ["gcc", "-O2", "-x", "c", "-", "-o", str(place / "measuring")], input=MEASURING, text=True, check=True
+    )
+    made = _Twice if reading else _Measured
+    return made(**{name: getattr(recipe, name) for name in Recipe.__slots__}), place / "measured"
+
+
+def read(log: Path) -> Iterator[tuple[float, str, str]]:
+    """Yield CPU seconds, the program and the source's path."""
+    for line in log.read_text().splitlines():
+        milliseconds, program, path = line.split(" ", 2)
+        yield int(milliseconds) / 1000, program, path
+
+
 def rows() -> list[str]:
     """Return a row for each program, and for the directories whose sources take longest."""
     with linux() as source:
         tree, objects = source.place / "tree", source.place / "objects"
         source.worktree(tree)
-        subprocess.run(
-            ["gcc", "-O2", "-x", "c", "-", "-o", str(source.place / "measuring")],
-            input=MEASURING, text=True, check=True,
-        )  # fmt: skip
-        recipe = replace(opening.recipe(source.chosen), ccache=str(source.place / "none"), anew=True)
-        whole, count = built(_Measured(**{name: getattr(recipe, name) for name in recipe.__slots__}), tree, objects)
+        usual = replace(opening.recipe(source.chosen), ccache=str(source.place / "none"), anew=True)
+        recipe, log = measured(usual, source.place, reading=True)
+        whole, count = built(recipe, tree, objects)
         programs: dict[str, float] = defaultdict(float)
         directories: dict[str, float] = defaultdict(float)
-        for line in (source.place / "measured").read_text().splitlines():
-            milliseconds, program, path = line.split(" ", 2)
-            programs[program] += int(milliseconds) / 1000
+        for seconds, program, path in read(log):
+            programs[program] += seconds
             if program == "cc1":
-                directories[_directory(path, tree)] += int(milliseconds) / 1000
+                directories[_directory(path, tree)] += seconds
     reading = programs.pop(READING)
     whole -= reading
     programs["make, shells, fixdep, ld, host programs"] = whole - sum(programs.values())

@@ -56,7 +56,7 @@ def rows() -> list[str]:
     """Return a row for each version and way to configure the kernel, the first as it is."""
     told: list[str] = []
     for version in VERSIONS:
-        with _source(version) as tree:
+        with source(version) as tree:
             recipe = opening.recipe(settings(tree))
             seen = _seen(recipe, tree)
         usual = seen[AS_IT_IS]
@@ -70,7 +70,7 @@ def rows() -> list[str]:
 
 
 @contextmanager
-def _source(version: str) -> Iterator[Path]:
+def source(version: str) -> Iterator[Path]:
     """Yield Debian's tree of this version; what is made beside it goes with it."""
     home = opening.cache() / "demo"
     home.mkdir(parents=True, exist_ok=True)
