@@ -2,13 +2,23 @@
 
 import os
 import signal
+import sys
+from contextlib import suppress
 from typing import NoReturn
+
+# As `answers.Failure` is printed, which is not loaded yet.
+FAILURE = (
+    b'{"command":"error","message":"interrupted by %s","hint":"nothing was begun: run it again",'
+    b'"exit_code":130,"schema":6}\n'
+)
 
 
 def _too_early(number: int, _: object) -> NoReturn:
-    os.write(
-        2, b"bisector: interrupted by %s\n  nothing was begun: run it again\n" % signal.Signals(number).name.encode()
-    )
+    name = signal.Signals(number).name.encode()
+    with suppress(OSError):
+        os.write(2, b"bisector: interrupted by %s\n  nothing was begun: run it again\n" % name)
+        if "--json" in sys.argv:
+            os.write(1, FAILURE % name)
     os._exit(130)
 
 

@@ -92,6 +92,18 @@ class Beat:
                 return
         self.reported = [known for known in self.reported if known.commit.id != new.commit.id] + [new]
 
+    def made_too(self, told: Reported, one: Interval) -> None:
+        """Note that a reported commit made this change too."""
+        if one.scenario not in [name for name, *_ in told.scenarios]:
+            more = (*told.scenarios, (one.scenario, str(one.before), str(one.after)))
+            self.reported[self.reported.index(told)] = replace(told, scenarios=more)
+
+    def passed(self, tip: Commit, state: str, because: str) -> Passed:
+        """Return how a pass ended, with all that nobody has heard of yet: also of a pass that could not tell it."""
+        new, unnamed = tuple(one for one in self.reported if not one.told), tuple(self.unnamed)
+        changed = bool(new or unnamed) and state in ("first", "unchanged")
+        return Passed(self.branch, tip, "changed" if changed else state, because, new, unnamed)
+
     def encoded(self) -> bytes:
         """Return it as it is kept."""
         return msgspec.json.encode(self)

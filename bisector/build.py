@@ -13,6 +13,7 @@ import re
 import shutil
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from bisector import buildlog, kconfig, target, trust
@@ -117,15 +118,20 @@ def kernel(
     if failed is not None and like is not None:
         # With a configuration of its own, and with one job as below: what fails so for the same reason failed twice.
         like, before = None, failed
-        failed = attempt(recipe.with_jobs(1))
+        failed = attempt(_again(recipe, failed))
     if failed is not None and failed != before:
-        failed = _settled(failed, functools.partial(attempt, recipe.with_jobs(1), again=True), objects, log)
+        failed = _settled(failed, functools.partial(attempt, _again(recipe, failed), again=True), objects, log)
     if failed is None:
         return _kept(recipe, commit, tree, objects, into, clean, like)
     at = buildlog.not_made(target.lines(log, begin))
     return keeping.broken(
         failed, log.with_suffix(".parts.json"), parts.of_failed(tree, objects, at, since) if at else None
     )
+
+
+def _again(recipe: Recipe, failed: BrokenBuild) -> Recipe:
+    """Return the recipe with one job; after a broken bound without ccache, whose directory others fill meanwhile."""
+    return replace(recipe.with_jobs(1), anew=recipe.anew or failed.because.startswith(target.EXCESS))
 
 
 def _settled(

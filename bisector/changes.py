@@ -83,3 +83,9 @@ def _shown(session: Session, purpose: Purpose) -> dict[Commit, Outcome]:
             outcome = taken.observation.reading(session.question.scenario).outcome
             seen.setdefault(taken.commit, []).append((taken.verdict is expected, outcome))
     return {commit: max(found, key=lambda one: (one[0], found.count(one)))[1] for commit, found in seen.items()}
+
+
+def explains(session: Session, one: Interval) -> bool:
+    """Tell whether the commit that a session found was seen to make this change too, in its fresh boots."""
+    before, after = (steady(session, edge, one.scenario) for edge in (Purpose.PARENT, Purpose.CULPRIT))
+    return (before, after) == (one.before, one.after)

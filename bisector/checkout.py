@@ -12,7 +12,7 @@ import hashlib
 import os
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -39,6 +39,17 @@ def home(repository: Repository, state: Path) -> Path:
     common = str(repository.common_dir)
     stem = re.sub(r"[^A-Za-z0-9_.-]+", "-", repository.path.name)[:64] or "tree"
     return state / WORKSPACES / f"{stem}-{hashlib.sha256(os.fsencode(common)).hexdigest()[:8]}"
+
+
+def free(repository: Repository, state: Path) -> int:
+    """Return how many workspaces of this repository are made, and held by nobody."""
+    number = 0
+    for made in home(repository, state).glob("*/tree/.git"):
+        # Shared, and for a moment: who looks at the same time takes it for free too.
+        with suppress(OSError), (made.parents[1] / "lock").open() as lock:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            number += 1
+    return number
 
 
 @contextmanager

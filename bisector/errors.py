@@ -22,6 +22,10 @@ class UserError(BisectorError):
     """Words, revisions or files that a person can mend. Nothing was tested, nothing is lost."""
 
 
+class Held(UserError):
+    """Another bisector is at work on the very session; it can be asked again when that one has ended."""
+
+
 class HostError(BisectorError):
     """Our machine failed: this says nothing about any commit, and is never a verdict or a skip.
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import msgspec
 
 from bisector import events
-from bisector.errors import HostError, UserError
+from bisector.errors import Held, HostError, UserError
 from bisector.events import Recorded, Started
 from bisector.host import disk, files, stopping
 from bisector.known import Session
@@ -151,7 +151,7 @@ def is_held(directory: Path) -> bool:
 
 @contextmanager
 def held(directory: Path) -> Iterator[None]:
-    """Hold the session against a second bisector. Raises UserError that names the holder's process."""
+    """Hold the session against a second bisector. Raises Held, which names the holder's process."""
     path = directory / "lock"
     with disk.writing(path):
         lock = path.open("a+")
@@ -159,7 +159,7 @@ def held(directory: Path) -> Iterator[None]:
         # Who looks whether it is held has it for a moment.
         if not disk.locked(lock, 0.5):
             lock.seek(0)
-            raise UserError(
+            raise Held(
                 f"session {directory.name} is held by process {lock.read().strip() or '?'}",
                 "wait for it, or end it",
             )

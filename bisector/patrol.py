@@ -15,7 +15,7 @@ from bisector import api, branches, changes, opening, room
 from bisector.branches import Beat, Passed, Reported, Tip
 from bisector.changes import Interval
 from bisector.claiming import claim
-from bisector.errors import HostError, Interrupted
+from bisector.errors import Held, HostError, Interrupted, UserError
 from bisector.events import Event, Tested, now
 from bisector.evidence import ends
 from bisector.host import disk, messages
@@ -40,14 +40,14 @@ def one_pass(
     fetch: str,
     emit: Emit,
     warn: Warn,
-    tell: Callable[[Passed], None],
+    tell: Callable[[Passed], bool],
 ) -> Passed:
     """Look at the branch once. Raises UserError, HostError, Interrupted; what was learned is kept.
 
     `until`: on the monotonic clock; a step that was begun is ended all the same. `most`: bytes that all kept kernels
     may have after a step; what is over that is removed, and the pass ends where nothing is left that may go. `fetch`:
     the remote that is fetched before, "" for none. `tell`: told how the pass ended; what stands in it is not told
-    again.
+    again if it says that this was heard.
     """
     repository = Repository(Path(settings.repo))
     claim(state)
@@ -57,8 +57,8 @@ def one_pass(
         walk = _Pass(settings, repository, beat, path, state, until, most, emit, warn)
         walk.make_room()
         passed = walk.walked(repository.commit(branch))
-        tell(passed)
-        walk.heard_of()
+        if tell(passed):
+            walk.heard_of()
         try:
             walk.make_room()
         except HostError as error:
@@ -96,12 +96,11 @@ class _Pass:
                 raise
             left = f"{len(beat.left)} searches are" if beat.goal is not None else "the tip is"
             at = beat.goal.commit if beat.goal is not None else tip
-            return self._told(at, "goes-on", f"{self._over}; {left} left for the next pass")
+            return self.beat.passed(at, "goes-on", f"{self._over}; {left} left for the next pass")
         assert beat.goal is not None
         goal, beat.known, beat.goal = beat.goal, beat.goal, None
         self._save()
-        told = self._told(goal.commit, "unchanged", "")
-        return dataclasses.replace(told, state="changed") if told.changes or told.unnamed else told
+        return self.beat.passed(goal.commit, "unchanged", "")
 
     def heard_of(self) -> None:
         """Note that all that was found was told."""
@@ -128,21 +127,21 @@ class _Pass:
         """Test the tip, and set the searches that it makes necessary; return how the pass ends, if there is none."""
         beat = self.beat
         if beat.known is not None and beat.known.commit.id == tip.id:
-            return self._told(tip, "unchanged", "the tip is the same commit")
+            return self.beat.passed(tip, "unchanged", "the tip is the same commit")
         if beat.known is not None and beat.known.by != self._by:
             self._look_again(beat.known.commit)
         seen, because = self._seen(tip)
         if seen is None:
-            return self._told(tip, "untestable", because)
+            return self.beat.passed(tip, "untestable", because)
         if beat.known is None:
             beat.known = seen
             self._save()
-            return self._told(tip, "first", "the next pass compares with it")
+            return self.beat.passed(tip, "first", "the next pass compares with it")
         differ = ends.differing([beat.known.shown], [seen.shown])
         if not differ:
             beat.known = seen
             self._save()
-            return self._told(tip, "unchanged", "it behaves as before")
+            return self.beat.passed(tip, "unchanged", "it behaves as before")
         old = branches.old_end(self.repository, beat.known.commit, tip, self._warn)
         before, after = beat.known.shown, seen.shown
         intervals = [
@@ -203,10 +202,15 @@ class _Pass:
         asked = dataclasses.replace(
             self.settings, scenario=one.scenario, old_outcome=str(one.before), new_outcome=str(one.after)
         )
-        session, _ = api.start(
-            asked, one.old.id, one.new.id, state=self.state, emit=self._heard, warn=self._warn,
-            also=lambda session: session.name >= self.beat.since,
-        )  # fmt: skip
+        try:
+            session, _ = api.start(
+                asked, one.old.id, one.new.id, state=self.state, emit=self._heard, warn=self._warn,
+                also=lambda session: session.name >= self.beat.since,
+            )  # fmt: skip
+        except Held as error:
+            # Another branch's patrol, of the same commits.
+            self._over = error.message
+            raise Interrupted(self._over, "the next pass goes on") from error
         return headline(api.kept(session)), session
 
     def _heard(self, event: Event) -> None:
@@ -233,16 +237,16 @@ class _Pass:
     def _explained(self, one: Interval) -> bool:
         """Tell whether a commit that was found for this goal was seen to make this change too, in its fresh boots."""
         beat = self.beat
-        for at, told in enumerate(beat.reported):
+        for told in beat.reported:
             if told.session < beat.since:
                 continue
-            session = api.read(told.session, state=self.state)
-            edges = (Purpose.PARENT, Purpose.CULPRIT)
-            before, after = (changes.steady(session, edge, one.scenario) for edge in edges)
-            if (before, after) == (one.before, one.after):
-                if one.scenario not in [name for name, *_ in told.scenarios]:
-                    more = (*told.scenarios, (one.scenario, str(one.before), str(one.after)))
-                    beat.reported[at] = dataclasses.replace(told, scenarios=more)
+            try:
+                explains = changes.explains(api.read(told.session, state=self.state), one)
+            except UserError:
+                # Its directory is gone, or what is in it: what it saw is not known any more, and is searched.
+                continue
+            if explains:
+                beat.made_too(told, one)
                 return True
         return False
 
@@ -259,7 +263,3 @@ class _Pass:
 
     def _save(self) -> None:
         disk.write(self.path, self.beat.encoded())
-
-    def _told(self, tip: Commit, state: str, because: str) -> Passed:
-        new = tuple(one for one in self.beat.reported if not one.told)
-        return Passed(self.beat.branch, tip, state, because, new, tuple(self.beat.unnamed))

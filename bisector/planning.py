@@ -39,13 +39,13 @@ def plan(settings: Settings, repository: Repository, old: Commit, new: Commit, s
     with suppress(HostError):
         made = opening.tried(made)
     store = Store(state / STORE, named(made.identity()), settings.arch)
-    exact = store.built_of() if settings.store else frozenset()
+    at_hand, exact = (store.built_of(configured=also) if settings.store else frozenset() for also in (True, False))
     known = differing(repository, store, bases, new.id, settings.suspects)
     looked_at = known.looked_at
     # A byte for each commit, newest first: a whole kernel's history has 1.3 million.
     there, differ, suspected = bytearray(), bytearray(), bytearray()
     for commit in repository.between(bases, new.id):
-        there.append(commit in exact)
+        there.append(commit in at_hand)
         differ.append(looked_at.get(commit, _UNSEEN))
         suspected.append(commit in known.suspected)
     if len(looked_at) >= LOOKED_AT:
@@ -154,8 +154,7 @@ def _like(state: Path, settings: Settings) -> Iterator[Session]:
 
 def _needs(repository: Repository, state: Path, commit: Commit, ahead: int) -> int:
     """Return the bytes that are still to be written: a work tree and objects, for each workspace that is lacking."""
-    there = sum(1 for _ in checkout.home(repository, state).glob("*/tree/.git"))
-    lacking = max(0, 1 + ahead - there)
+    lacking = max(0, 1 + ahead - checkout.free(repository, state))
     return lacking * 2 * trees.size(repository, commit.id) if lacking else 0
 
 

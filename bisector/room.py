@@ -39,6 +39,7 @@ def make(state: Path, most: int, warn: Callable[[str], None]) -> tuple[int, int,
         removed += 1
         if left <= most:
             break
+    _remove_tests(state)
     own = _of_their_own(state)
     size = sum(map(disk.size, own))
     gone, shared, more = store.make_room(state / STORE, max(0, most - size))
@@ -88,6 +89,17 @@ def _lost(directory: Path) -> bool:
     with suppress(UserError):
         return journal.read(directory).lost
     return False
+
+
+def _remove_tests(state: Path) -> None:
+    """Remove what tests at their end left beside their kernels, where these are gone."""
+    for directory in _directories(state / TESTS, "*/"):
+        # One that is begun just now has no kernel either, and before that no lock.
+        if not _kept(directory) and (directory / "lock").exists():
+            with suppress(UserError):
+                with journal.held(directory):
+                    pass
+                disk.discard(directory)
 
 
 def _shared(state: Path) -> list[Path]:

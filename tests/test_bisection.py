@@ -301,8 +301,9 @@ def test_the_inverse_search_finds_what_changed_it_on_the_old_side(tree: MiniTree
     side = tree.commit("mini: stable 1", parents=[base], branch="stable", neutral="document")
     broke = tree.commit("mini: stable 2", branch="stable", **STUCK)
     old = tree.commit("mini: stable 3", branch="stable", neutral="comment")
-    ran = bisector.start(tree.path, old, new, *ONCE, "--inverse")
+    ran = bisector.start(tree.path, old, new, *ONCE, "--inverse", "--every-change")
     assert ran.code == 0, ran.err
+    assert [one["commit"]["id"] for one in ran.lines[-1]["changes"]] == [broke]
     first, second = [line["conclusion"] for line in ran.lines if line.get("event") == "conclusion"]
     assert (first["kind"], first["base"]["id"]) == ("merge-base-shows-it", base)
     assert (second["kind"], second["culprit"]["id"]) == ("found", broke)

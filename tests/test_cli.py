@@ -109,6 +109,14 @@ def test_a_closed_pipe_is_no_failure_of_a_command_that_reads(bisector: Bisector)
     assert to_nobody(bisector, "doctor") == (0, "")
 
 
+@pytest.mark.parametrize("form", [(), ("--json",)], ids=["text", "json"])
+def test_a_closed_pipe_changes_no_exit_code(form: tuple[str, ...], bisector: Bisector, tmp_path: Path) -> None:
+    jobs = tmp_path / "jobs.toml"
+    jobs.write_text('repo = "/nowhere"\n[[job]]\nold = "a"\nnew = "b"\n')
+    assert to_nobody(bisector, "start", *form, "--from", str(jobs))[0] == 2
+    assert to_nobody(bisector, "doctor", *form, "--cross-compile", "no-such-machine-")[0] == 2
+
+
 def test_a_bisection_whose_output_nobody_reads_is_not_found(tree: MiniTree, bisector: Bisector) -> None:
     ids = tree.story(3, 1)
     words = ("--repo", tree.path, "--old", tree.base, "--new", ids[-1], *ONCE)

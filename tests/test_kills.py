@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from bisector import journal
+from bisector import events, journal
 from tests import leftovers, samples
 from tests.conftest import LONG, ONCE, Bisector, Json, Ran
 from tests.minitree import MiniTree
@@ -406,6 +406,21 @@ time.sleep(60)
     ran = subprocess.run([sys.executable, "-c", program], cwd=root, capture_output=True, text=True, check=False)
     assert ran.returncode == 130
     assert ran.stderr == "\nbisector: interrupted by SIGTERM\n  nothing was begun: run it again\n"
+
+
+def test_a_stop_before_anything_was_loaded_is_told_as_json_too() -> None:
+    program = """
+import os, signal, sys
+from bisector import __main__
+signal.signal(signal.SIGTERM, __main__._too_early)
+sys.argv = ["bisector", "start", "--json"]
+os.kill(os.getpid(), signal.SIGTERM)
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    why, hint = "interrupted by SIGTERM", "nothing was begun: run it again"
+    assert (done.returncode, done.stderr) == (130, f"bisector: {why}\n  {hint}\n")
+    [line] = Ran(done.returncode, done.stdout, done.stderr).lines
+    assert line == {"command": "error", "message": why, "hint": hint, "exit_code": 130, "schema": events.SCHEMA}
 
 
 def test_an_interruption_that_was_swallowed_is_raised_before_the_journal_is_written(tmp_path: Path) -> None:

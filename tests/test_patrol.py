@@ -2,6 +2,7 @@
 
 import json
 import random
+import shutil
 import signal
 import time
 from dataclasses import replace
@@ -9,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from bisector import branches, room
+from bisector import branches, journal, room
 from tests import samples
 from tests.conftest import LONG, Bisector, Json, Ran
 from tests.minitree import Edits, MiniTree
@@ -376,6 +377,51 @@ def test_what_a_broken_pass_found_is_told_by_the_next(patrol: Patrol) -> None:
     running.communicate(timeout=60)
     passed = patrol.once()
     assert sorted(one["commit"]["id"] for one in passed["changes"]) == sorted(changed)
+
+
+def test_a_change_whose_session_was_deleted_is_in_no_other_search_s_way(patrol: Patrol) -> None:
+    ids, changed = three_changes(patrol.tree)
+    patrol.to(ids[0])
+    patrol.once()
+    patrol.to(ids[-1])
+    while not patrol.told:
+        assert patrol.once("--hours", "0.0001")["state"] == "goes-on"
+    shutil.rmtree(patrol.bisector.state / "sessions" / patrol.told[0]["session"])
+    patrol.passes("0.01", "1", most=9)
+    assert {one["commit"]["id"] for one in patrol.told} == set(changed)
+
+
+def test_a_search_that_another_patrol_is_at_is_left_to_the_next_pass(patrol: Patrol) -> None:
+    ids = patrol.tree.story(6, flip_at=3)
+    patrol.to(patrol.tree.base)
+    patrol.once()
+    patrol.to(ids[-1])
+    running = patrol.bisector.spawn(*patrol.words())
+    until(running, lambda line: line.get("event") == "started")
+    running.send_signal(signal.SIGTERM)
+    running.communicate(timeout=60)
+    [session] = patrol.bisector.sessions
+    with journal.held(session):
+        passed = patrol.once()
+    assert (passed["state"], patrol.told) == ("goes-on", [])
+    assert "is held by process" in passed["because"]
+    assert patrol.once()["state"] == "changed"
+
+
+def test_what_nobody_heard_is_told_again(patrol: Patrol) -> None:
+    ids = patrol.tree.story(6, flip_at=3)
+    patrol.to(patrol.tree.base)
+    patrol.once()
+    patrol.to(ids[-1])
+    running = patrol.bisector.spawn(*(word for word in patrol.words() if word != "--json"))
+    assert running.stdout is not None
+    while "ended:" not in (said := running.stdout.readline()):
+        assert said
+    running.stdout.close()
+    assert running.wait(60) == 17
+    passed = patrol.once()
+    assert passed["state"] == "changed"
+    assert [one["commit"]["id"] for one in passed["changes"]] == [ids[3]]
 
 
 def test_another_machine_s_readings_are_not_compared(patrol: Patrol) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import itertools
 import random
@@ -129,6 +130,32 @@ def test_a_plan_builds_nothing_and_foresees_the_session(tree: MiniTree, bisector
     assert warm["kernels"]["worst"] < cold["kernels"]["worst"]
     assert warm["seconds"][0] <= warm["seconds"][1]
     assert warm["at_hand"] > 3
+
+
+def test_ends_that_are_there_by_another_configuration_are_built(tree: MiniTree, bisector: Bisector) -> None:
+    ids = [tree.commit(f"mini: comment {at}", neutral="comment") for at in range(14)]
+    ids += [tree.commit("mini: change", hits={"exec-sigtrap": "OK"})]
+    ids += [tree.commit(f"mini: comment {at}", neutral="comment") for at in range(8)]
+    bisector.start(tree.path, tree.base, ids[-1], *ONCE)
+    notes = [note for note in bisector.state.glob("kernels/*/*/built-of-*") if "configuration" in note.read_text()]
+    ends = sorted(ids.index(note.name.removeprefix("built-of-")) for note in notes)
+    assert len(ends) > 1
+    old, new = ids[ends[0]], ids[ends[-1]]
+    plan = bisector("plan", "--json", "--repo", tree.path, "--old", old, "--new", new).lines[0]["plan"]
+    ran = bisector.start(tree.path, old, new, "--scenario", "exec-sigtrap")
+    assert sum(step["seconds"]["build"] > 0 for step in ran.steps) <= plan["kernels"]["worst"]
+
+
+def test_a_workspace_that_somebody_holds_is_no_room(tree: MiniTree, bisector: Bisector) -> None:
+    ids = tree.story(3, flip_at=1)
+    words = ("plan", "--json", "--repo", tree.path, "--old", tree.base, "--new", ids[-1])
+    needs = bisector(*words).lines[0]["plan"]["needs"]
+    bisector.start(tree.path, tree.base, ids[-1], *ONCE)
+    assert bisector(*words).lines[0]["plan"]["needs"] == 0
+    [lock] = bisector.state.glob("workspaces/*/0/lock")
+    with lock.open() as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        assert bisector(*words).lines[0]["plan"]["needs"] == needs
 
 
 def test_a_plan_is_made_where_nothing_can_be_written(tree: MiniTree, bisector: Bisector, tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """Is each job of a queue run, whatever becomes of the others?"""
 
+import shutil
 import signal
 from pathlib import Path
 
@@ -66,6 +67,33 @@ def test_a_queue_that_was_stopped_takes_the_answers_that_there_are(
     # And what came to its end is begun anew by the same line.
     queued(bisector, tmp_path, text)
     assert len(bisector.sessions) == 4
+
+
+def test_a_queue_of_which_our_machine_failed_a_job_goes_on_with_all(
+    tree: MiniTree, bisector: Bisector, tmp_path: Path
+) -> None:
+    ids = tree.story(6, flip_at=3)
+    text = f'repo = "{tree.path}"\n{DEFAULTS}'
+    text += "".join(f'[[job]]\nold = "{tree.base}"\nnew = "{new}"\n' for new in (ids[-1], ids[-2]))
+    programs, counted = tmp_path / "programs", tmp_path / "counted"
+    programs.mkdir()
+    # From the second job on no QEMU starts.
+    qemu = programs / "qemu-system-aarch64"
+    found = shutil.which("qemu-system-aarch64")
+    qemu.write_text(f'#!/bin/sh\n[ -e "{counted}" ] && [ "$1" != --version ] && exit 1\nexec {found} "$@"\n')
+    qemu.chmod(0o755)
+    failing = tmp_path / "failing"
+    failing.touch()
+    hear = f'[ -e {failing} ] && grep -q \'"event":"conclusion"\' && touch {counted} || true'
+    bisector.env["PATH"] = f"{programs}:{bisector.env['PATH']}"
+    first = queued(bisector, tmp_path, text, "--on-event", hear)
+    assert (first.code, len(bisector.sessions)) == (20, 2), first.err
+    failing.unlink()
+    counted.unlink()
+    again = queued(bisector, tmp_path, text, "--on-event", hear)
+    assert again.code == 0, again.err
+    assert len(bisector.sessions) == 2
+    assert not list(bisector.state.glob("sessions/*/queued-*"))
 
 
 @pytest.mark.parametrize(

@@ -86,11 +86,14 @@ def test_what_a_test_left_goes_before_all_else_but_not_while_it_runs(tree: MiniT
     assert room.taken(bisector.state) > size
     with journal.held(second.parent):
         assert room.make(bisector.state, room.taken(bisector.state) - 1, pytest.fail)[0] == 1
-        assert (list(first.iterdir()), kernels(bisector, 0)) == ([], before)
+        # With all that lay beside it.
+        assert (first.parent.exists(), kernels(bisector, 0)) == (False, before)
         assert room.make(bisector.state, 0, pytest.fail)[0] > 1
         assert list(second.iterdir())
+    begun = bisector.state / TESTS / "begun-just-now"
+    begun.mkdir()
     assert room.make(bisector.state, 0, pytest.fail)[0] == 1
-    assert not list(second.iterdir())
+    assert list((bisector.state / TESTS).iterdir()) == [begun]
 
 
 def test_room_for_all_of_them_removes_none(tree: MiniTree, bisector: Bisector) -> None:

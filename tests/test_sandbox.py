@@ -172,7 +172,8 @@ FLOODS = (
 
 
 FLOOD = 'head -c 100M /dev/zero > "$1/../objects/flood"'
-CACHED = 'head -c 100M /dev/zero > "$CCACHE_DIR/flood"'
+# As another session's builds may, which fill it at the same time.
+CACHED = '[ -z "$CCACHE_DIR" ] || head -c 100M /dev/zero > "$CCACHE_DIR/flood"'
 HIDDEN = (
     'perl -e \'open(F, ">", $n = "$ARGV[0]/../objects/hidden"); unlink $n; '
     'syswrite F, "x" x (1 << 20) for 1..100; sleep 20\' "$1"'
@@ -183,7 +184,6 @@ EXCESS = {
     EATS: "its build took more than 0.25 GiB of memory",
     FLOODS: "its build wrote more than 0.05 GiB, or a million files",
     FLOOD: "its build wrote more than 0.05 GiB, or a million files",
-    CACHED: "its build wrote more than 0.05 GiB, or a million files",
     HIDDEN: "its build wrote more than 0.05 GiB, or a million files",
 }
 
@@ -192,14 +192,16 @@ EXCESS = {
 def test_a_build_without_measure_is_the_commit_s_own_fault(person: Bisector, mode: str) -> None:
     tree, ids, _ = history(person, "")
     hand_over(tree, person, os.geteuid())
-    evil = [tree.commit("mini: evil", files=hostile.makefile(tree, script, "Image")) for script in EXCESS]
+    scripts = (*EXCESS, CACHED)
+    evil = [tree.commit("mini: evil", files=hostile.makefile(tree, script, "Image")) for script in scripts]
     hand_over(tree, person)
     ran = person("test", "--json", "--repo", tree.path, *BOUNDS, "--sandbox", mode, *evil, ids[8])
     assert ran.code == 0, ran.err
     [answer] = ran.lines
-    *steps, honest = answer["steps"]
+    *steps, cached, honest = answer["steps"]
     assert [step["because"] for step in steps] == list(EXCESS.values())
-    assert honest["because"] == "boot and probe complete"
+    # What came into ccache's directory is nobody's for sure: without ccache it does not count.
+    assert cached["because"] == honest["because"] == "boot and probe complete"
     assert not [*person.state.glob("workspaces/*/*/objects/flood*"), *person.state.parent.rglob("flood*")]
     assert gone(SECONDS)
 

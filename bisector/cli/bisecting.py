@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,6 @@ from bisector import answers, api, changes, events, sessions, verdict
 from bisector.cli.options import asking, building, common, searching, settings, state_directory, told
 from bisector.cli.printing import CODES, Printer
 from bisector.cli.queueing import FROM, MARK, MARKED, SESSION, Queueing
-from bisector.display import table
 from bisector.endings import Conclusion
 from bisector.host import disk
 from bisector.known import Session
@@ -77,6 +75,7 @@ def start(
     queue.setdefault(MARKED, []).append(session.directory)
     if not follows:
         return code
+    searched = [(chosen, session)]
     if inverse and conclusion.base is not None and session.question is not None:
         # The other way round: from the base, where it is new, to the old end, where it is not.
         asks = session.question
@@ -88,9 +87,12 @@ def start(
             on=verdict.turned(chosen.on),
         )
         ends = conclusion.base.id, session.started.old.id
-        *_, code = _bisected(other, *ends, printing, home, new_session=new_session, also=_after(session), again=AGAIN)
+        inverted, _, code = _bisected(
+            other, *ends, printing, home, new_session=new_session, also=_after(session), again=AGAIN
+        )
+        searched.append((other, inverted))
     if every_change:
-        code = max(code, _every_change(session, chosen, printing, home, new_session))
+        code = max(code, _every_change(searched, printing, home, new_session))
     (session.directory / FOLLOWED).unlink(missing_ok=True)
     return code
 
@@ -103,18 +105,22 @@ def _after(first: Session) -> Callable[[Session], bool]:
     return lambda session: session.name > first.name
 
 
-def _every_change(session: Session, chosen: Settings, printing: Printing, state: Path, new_session: bool) -> int:
-    """Search every interval that a finished session leaves, and those that these leave; list what was found."""
-    found, left, code = [changes.change(session)], changes.intervals(session), 0
+def _every_change(
+    searched: Sequence[tuple[Settings, Session]], printing: Printing, state: Path, new_session: bool
+) -> int:
+    """Search every interval that finished sessions leave, and those that these leave; list what was found."""
+    found, code = [changes.change(session) for _, session in searched], 0
+    left = [(chosen, one) for chosen, session in searched for one in changes.intervals(session)]
     while left:
-        one = left.pop()
+        chosen, one = left.pop()
         before, after = str(one.before), str(one.after)
         asks = dataclasses.replace(chosen, scenario=one.scenario, old_outcome=before, new_outcome=after)
         below, _, ended_with = _bisected(
-            asks, one.old.id, one.new.id, printing, state, new_session=new_session, also=_after(session), again=AGAIN
-        )
+            asks, one.old.id, one.new.id, printing, state, new_session=new_session, also=_after(searched[0][1]),
+            again=AGAIN,
+        )  # fmt: skip
         found.append(changes.change(below))
-        left += changes.intervals(below)
+        left += ((chosen, more) for more in changes.intervals(below))
         code = max(code, ended_with)
     known = tuple(one for one in found if one is not None)
     if (printer := printing()).as_json:
@@ -124,7 +130,7 @@ def _every_change(session: Session, chosen: Settings, printing: Printing, state:
         for seen in known:
             named = ", ".join(commit.short for commit in (seen.commit, *seen.others))
             rows.append([named, seen.scenario, f"{seen.before} to {seen.after}", seen.session])
-        table(sys.stdout, ["commit, or one of", "scenario", "change", "session"], rows)
+        printer.table(["commit, or one of", "scenario", "change", "session"], rows)
     return code
 
 
@@ -219,7 +225,7 @@ def _told(steps: Sequence[Step], revisions: Sequence[str], printer: Printer) -> 
     for scenario in SCENARIOS:
         seen = [s.observation.reading(scenario.name).outcome if s.observation else None for s in steps]
         rows.append([scenario.name, *("-" if outcome is None else str(outcome) for outcome in seen)])
-    table(sys.stdout, ["scenario", *revisions[: len(steps)]], rows)
+    printer.table(["scenario", *revisions[: len(steps)]], rows)
     for step in steps:
         if step.broken is not None:
-            print(f"{step.commit.short} makes no kernel: {harmless.line(step.because)}")
+            printer.say(f"{step.commit.short} makes no kernel: {harmless.line(step.because)}")

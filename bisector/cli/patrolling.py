@@ -64,12 +64,13 @@ def patrol_command(
     asked = {"confidence": confidence, "end_boots": end_boots, "confirm_boots": confirm_boots or 0}
     printer = Printer(as_json, on_event)
 
-    def tell(passed: Passed) -> None:
+    def tell(passed: Passed) -> bool:
         printer.close()
         if as_json:
             printer.value(answers.Patrolled(passed=passed))
         else:
             _say(passed, printer, home(place))
+        return printer.heard
 
     try:
         passed = patrol.one_pass(

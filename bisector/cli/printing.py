@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import TextIO
 
 from bisector import events
-from bisector.display import Display
+from bisector.display import Display, table
 from bisector.endings import Kind
 from bisector.errors import HostError
 from bisector.host import stopping
@@ -56,19 +56,38 @@ class Printer:
 
     def __init__(self, as_json: bool, on_event: str | None = None) -> None:
         self.as_json = as_json
+        # Whether all that was said had a reader.
+        self.heard = True
         self._listener = Listener(on_event, self.warn) if on_event else None
         self.people: TextIO = sys.stderr if as_json else sys.stdout
         self._display: Display | None = None
 
     def value(self, value: object) -> None:
-        """Print a value as one line of JSON."""
-        sys.stdout.write(events.encode(value).decode() + "\n")
-        sys.stdout.flush()
+        """Print a value as one line of JSON; where the reader has read enough, the exit code stands all the same."""
+        with self._whoever_reads():
+            self._write(value)
 
     def say(self, words: str) -> None:
         """Print for people; where the reader has read enough, what is left to do is done all the same."""
-        with suppress(BrokenPipeError):
-            print(words, file=self.people)
+        with self._whoever_reads():
+            print(words, file=self.people, flush=True)
+
+    def table(self, head: list[str], rows: list[list[str]]) -> None:
+        """Print a table for people, as `say` does."""
+        with self._whoever_reads():
+            table(self.people, head, rows)
+            self.people.flush()
+
+    def _write(self, value: object) -> None:
+        sys.stdout.write(events.encode(value).decode() + "\n")
+        sys.stdout.flush()
+
+    @contextmanager
+    def _whoever_reads(self) -> Iterator[None]:
+        try:
+            yield
+        except BrokenPipeError:
+            self.heard = False
 
     def warn(self, words: str) -> None:
         """Say beside the events what a person should know. Raises Interrupted if nobody reads any more."""
@@ -85,7 +104,7 @@ class Printer:
         """Tell an event of a session to whoever listens. Raises Interrupted if nobody does any more."""
         with _heard():
             if self.as_json:
-                self.value(event)
+                self._write(event)
             self.display.tell(event)
             if self._listener is not None and not isinstance(event, events.Progress):
                 self._listener.tell(events.encode(event))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import sys
 from collections.abc import Collection
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,6 @@ import click
 
 from bisector import answers, config
 from bisector.cli.printing import HOST, USER, Printer, complain
-from bisector.display import table
 from bisector.errors import BisectorError, HostError, UserError
 from bisector.host import disk
 
@@ -46,14 +44,16 @@ class Queueing(click.Command):
         for number, words in enumerate(context.meta.pop(JOBS), 1):
             code, why, hint = self._done(words, context)
             told.append(answers.Job(number, code, why, hint, context.meta.pop(SESSION, "")))
-        for directory in context.meta.get(MARKED, ()):
-            disk.remove(directory / context.meta[MARK])
-        as_json = bool(context.find_root().obj)
-        if as_json:
-            Printer(as_json).value(answers.Queue(jobs=tuple(told)))
+        # Where our machine failed a job the same line goes on, and takes the answers that there are.
+        if all(one.exit_code != HOST for one in told):
+            for directory in context.meta.get(MARKED, ()):
+                disk.remove(directory / context.meta[MARK])
+        printer = Printer(bool(context.find_root().obj))
+        if printer.as_json:
+            printer.value(answers.Queue(jobs=tuple(told)))
         else:
             rows = [[str(one.number), str(one.exit_code), one.because] for one in told]
-            table(sys.stdout, ["job", "exit code", "why not"], rows)
+            printer.table(["job", "exit code", "why not"], rows)
         return max((one.exit_code for one in told), default=0)
 
     def _done(self, words: list[str], context: click.Context) -> tuple[int, str, str]:

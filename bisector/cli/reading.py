@@ -41,8 +41,8 @@ def doctor_command(as_json: bool, state: Path | None, arch: str, cross_compile: 
         printer.value(answers.Doctor(checks=checks, remedy=mends))
     else:
         rows = [[check.name, _said(check), check.needed_for] for check in checks]
-        table(sys.stdout, ["what", "found", "needed for"], rows)
-        print(f"\n{mends}" if mends else "\nNothing is missing.")
+        printer.table(["what", "found", "needed for"], rows)
+        printer.say(f"\n{mends}" if mends else "\nNothing is missing.")
     return USER if any(check.required and not check.found for check in checks) else 0
 
 
@@ -113,6 +113,8 @@ def log(as_json: bool, state: Path | None, session: str | None) -> int:
             event = events.decode(line)
         except events.Unreadable:
             continue
+        if not printer.heard:
+            break
         if as_json:
             printer.value(event)
         else:
