@@ -9,7 +9,7 @@ from typing import NoReturn
 # As `answers.Failure` is printed, which is not loaded yet.
 FAILURE = (
     b'{"command":"error","message":"interrupted by %s","hint":"nothing was begun: run it again",'
-    b'"exit_code":130,"schema":6}\n'
+    b'"exit_code":130,"schema":7}\n'
 )
 
 

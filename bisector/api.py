@@ -240,11 +240,20 @@ def _work(
         raise failure from error
     except BisectorError as error:
         why = SPOILED if isinstance(error, Spoiled) else "failed"
+        if why == SPOILED and (changed := _changed_meanwhile(session)):
+            error.message = f"{error.message}: {changed}"
         _note_stop(book, Stopped(why=why, message=error.message, hint=error.hint), emit)
         raise
     except Interrupted as error:
         _note_stop(book, Stopped(why="interrupted", message=error.message, hint=error.hint), emit)
         raise
+
+
+def _changed_meanwhile(session: Session) -> str:
+    """Say what is not as it was at the session's start, "" if all is: an upgrade in the middle of it."""
+    with suppress(HostError):
+        return sessions.changed(session.started, opening.versions(session.started.settings))
+    return ""
 
 
 def _note_stop(book: Journal, stopped: Stopped, emit: Emit) -> None:

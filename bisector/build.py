@@ -221,5 +221,5 @@ def _kept(
         configured=(keeping.inferred(like) or like.commit) if like else "",
     )
     made = (image, objects / "System.map", objects / ".config", objects.with_name(configs.TINY))
-    keeping.keep(kernel, [one for one in made if one.exists()], clean=clean, parts=parts.of(tree, objects))
-    return kernel
+    kept = [one for one in made if one.exists()]
+    return keeping.keep(kernel, kept, clean=clean, parts=parts.of(tree, objects))

@@ -120,7 +120,7 @@ _QUOTED = re.compile(r"\s*\d* \|")
 # What the assembler reads from gcc: the name is another one each time, and the reason must not be.
 _TEMPORARY = re.compile(r"[^\s'`\"(]*/cc\w{6}\.")
 # An object that was not made, as kbuild's make says it; the exit code is a compiler's.
-_NOT_MADE = re.compile(r"^make(?:\[\d+\])?: \*\*\* \[(?:.*: )?(?!/)([^\s:]+\.o)\] Error 1$")
+_NOT_MADE = re.compile(r"^make(?:\[\d+\])?: \*\*\* \[(?:.*: )?(?!/)([^\s:\0]+\.o)\] Error 1$")
 _MAKE_ERROR = re.compile(r"^make(?:\[\d+\])?: \*\*\* .*")
 
 

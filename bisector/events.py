@@ -17,7 +17,7 @@ from bisector.report import harmless
 from bisector.settings import Settings
 
 # Raise it when an older bisector could misread what a newer one wrote.
-SCHEMA = 6
+SCHEMA = 7
 
 
 class Event(msgspec.Struct, frozen=True, tag_field="event", kw_only=True):

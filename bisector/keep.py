@@ -19,14 +19,15 @@ from bisector.host import disk
 from bisector.model import BrokenBuild, Kernel
 from bisector.reuse.parts import Parts
 
-MANIFEST, SHAPE = "manifest.json", 1
+MANIFEST, SHAPE = "manifest.json", 2
 # Which of the commit's files took part in the build. Not in the manifest: an incremental build has more of them.
 PARTS = "parts.json"
 
 
-def keep(kernel: Kernel, sources: Sequence[Path], *, clean: bool, parts: Parts | None = None) -> None:
-    """Copy the files to where `kernel` says that they are, with a manifest. Raises HostError.
+def keep(kernel: Kernel, sources: Sequence[Path], *, clean: bool, parts: Parts | None = None) -> Kernel:
+    """Copy the files to where `kernel` says that they are, with a manifest; return it with the image's digest.
 
+    Raises HostError.
     `clean`: built from nothing, for the certification. The same kernel is kept already then, bit for bit, and
     stays where it is: only its manifest is written anew.
     """
@@ -41,8 +42,9 @@ def keep(kernel: Kernel, sources: Sequence[Path], *, clean: bool, parts: Parts |
             shutil.copyfile(source, copied)
             disk.settle(copied)
         files = {path.name: disk.digest(path) for path in sorted(part.iterdir())}
-        if Path(kernel.image).name not in files:
+        if (digest := files.get(Path(kernel.image).name)) is None:
             raise HostError(f"the image of {kernel.commit[:12]} was taken away", "resume makes it again")
+        kernel = replace(kernel, digest=digest)
         made = {"shape": SHAPE, "clean": clean, "kernel": asdict(kernel), "files": files}
         manifest = json.dumps(made, indent=1).encode() + b"\n"
         before = _manifest(into)
@@ -50,12 +52,13 @@ def keep(kernel: Kernel, sources: Sequence[Path], *, clean: bool, parts: Parts |
             _note(into, parts)
             disk.write(into / MANIFEST, manifest)
             disk.remove(part)
-            return
+            return kernel
         _note(part, parts)
         disk.write(part / MANIFEST, manifest)
         disk.discard(into)
         part.rename(into)
         disk.settle(into.parent)
+    return kernel
 
 
 def kept(into: Path, commit_id: str, *, clean: bool = False) -> Kernel | None:
@@ -89,17 +92,15 @@ def files(into: Path) -> list[Path]:
     return [into / name for name in made["files"]] if made is not None else []
 
 
-def image_digest(into: Path) -> str | None:
-    """Return the SHA-256 that the image in `into` had when it was kept, None if none is kept there."""
-    made = _manifest(into)
-    digest = made["files"].get(Path(made["kernel"]["image"]).name) if made is not None else None
-    return digest if isinstance(digest, str) else None
+def same(one: Kernel | BrokenBuild, other: Kernel | BrokenBuild) -> bool:
+    """Tell whether two builds made one kernel, bit for bit, or none.
 
-
-def same(one: Kernel, other: Kernel) -> bool:
-    """Tell whether two kernels that were kept are one, bit for bit; by the build id where no image is left."""
-    images = {image_digest(Path(kernel.image).parent) for kernel in (one, other)} - {None}
-    return one.build_id == other.build_id and len(images) < 2
+    A build id is made before the last programs of a build run: objects that were spoiled may leave it as it was. And
+    which of several errors comes first may differ, and is no matter.
+    """
+    if isinstance(one, Kernel) and isinstance(other, Kernel):
+        return (one.build_id, one.digest) == (other.build_id, other.digest)
+    return isinstance(one, BrokenBuild) and isinstance(other, BrokenBuild)
 
 
 def _note(into: Path, parts: Parts | None) -> None:

@@ -85,8 +85,12 @@ class Session:
         below = {parent for commit in named for parent in commit.parents}
         wanted = {named[0].id} if purpose is Purpose.CULPRIT else below
         chosen = [step for step in steps if step.commit.id in wanted]
-        # Where none of the parents can be tested an old commit beside them stands for them.
-        return chosen if any(step.observation for step in chosen) else steps
+        if any(step.observation for step in chosen):
+            return chosen
+        # None of the parents can be tested: an old commit beside them stands for them, booted after the culprit.
+        booted = (step.purpose is Purpose.CULPRIT and step.commit.id == named[0].id for step in self.steps)
+        begin = next((at for at, here in enumerate(booted) if here), 0)
+        return [step for step in self.steps[begin:] if step.purpose is purpose]
 
     def catch_up(self, newer: Session) -> None:
         """Take over what a newer reading of the same journal says."""
@@ -131,6 +135,8 @@ class Session:
                 self.conclusion = event.conclusion
             case Stopped():
                 self.stopped = event
+                if self.lost:
+                    self.conclusion = None
             case Resumed():
                 self.stopped = None
             case Started():

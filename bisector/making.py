@@ -25,17 +25,16 @@ def made(
     directory) shows in the build id.
     """
     before = bench.known.get(commit.id)
-    # A build id is made before the last programs of a build run: objects that were spoiled may leave it as it was.
-    image = keep.image_digest(bench.kept(commit))
 
-    def same(made: Kernel | BrokenBuild) -> bool:
-        return before is not None and _same(before, made) and image in (None, _image(made))
+    def differs(made: Kernel | BrokenBuild | None) -> bool:
+        return made is not None and before is not None and not keep.same(before, made)
 
     if isinstance(before, BrokenBuild) and not clean:
         return before, 0.0, 0.0
     made: Kernel | BrokenBuild | None = keep.kept(bench.kept(commit), commit.id, clean=clean)
     checked_out = built = 0.0
-    if isinstance(made, Kernel) and keep.inferred(made) and exact:
+    if (isinstance(made, Kernel) and keep.inferred(made) and exact) or differs(made):
+        # What differs was built to be compared, by a session that was stopped then: our own build tells.
         made = None
     elsewhere = isinstance(before, Kernel) and bool(keep.inferred(before))
     if made is None and before is not None and not clean and not elsewhere:
@@ -47,19 +46,19 @@ def made(
         if made is None and bench.ahead is not None:
             tell("building", 0)
             made = taken() if bench.ahead.awaited(commit.id, clean=clean) else None
-        if clean and made is not None and before is not None and not same(made):
+        if clean and differs(made):
             # Who of the two is wrong, our own build from nothing tells.
             made = None
     if made is None:
         made, checked_out, built = _make(bench, commit, tell, clean=clean, exact=exact)
-        if clean and bench.alone and before is not None and not same(made) and bench.recipe.ccache is not None:
+        if clean and bench.alone and differs(made) and bench.recipe.ccache is not None:
             # An option may bring the sources' names into the kernel, and ccache names them otherwise.
             bench.alone = False
             made, *again = _make(bench, commit, tell, clean=clean, exact=exact)
             checked_out, built = checked_out + again[0], built + again[1]
         if bench.store is not None and isinstance(made, Kernel):
             bench.store.put(made, listing, clean=clean)
-    if before is not None and not same(made):
+    if differs(made):
         if bench.ahead is not None:
             bench.ahead.close()
         trust.emptied(bench.workspace.objects)
@@ -84,17 +83,6 @@ def made(
         )
     bench.known[commit.id] = made
     return made, checked_out, built
-
-
-def _same(before: Kernel | BrokenBuild, made: Kernel | BrokenBuild) -> bool:
-    """Tell whether a commit made the same again. Which of several errors comes first may differ, and is no matter."""
-    if isinstance(before, Kernel) and isinstance(made, Kernel):
-        return before.build_id == made.build_id
-    return isinstance(before, BrokenBuild) and isinstance(made, BrokenBuild)
-
-
-def _image(made: Kernel | BrokenBuild) -> str | None:
-    return keep.image_digest(Path(made.image).parent) if isinstance(made, Kernel) else None
 
 
 def _configured(bench: Bench, commit: Commit) -> Kernel | None:

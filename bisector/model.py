@@ -31,7 +31,7 @@ class Commit:
 
 @dataclass(frozen=True, slots=True)
 class Kernel:
-    """A bootable image. `source`, `configured`: what was built or configured, where that was another commit."""
+    """A bootable image; `digest`: its SHA-256. `source`, `configured`: built or configured of that other commit."""
 
     commit: str
     image: str
@@ -41,6 +41,7 @@ class Kernel:
     compiler: str
     source: str = ""
     configured: str = ""
+    digest: str = ""
 
 
 @dataclass(frozen=True, slots=True)

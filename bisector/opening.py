@@ -159,7 +159,13 @@ def probe_compiler(settings: Settings) -> list[str]:
 def versions(settings: Settings) -> dict[str, str]:
     """Return the first line that each program says of its version, and the probe's digest. Raises HostError."""
     made = recipe(settings)
-    programs = {"compiler": made.compiler(), "make": "make", "qemu": made.architecture.qemu, "git": "git"}
+    programs = {
+        "compiler": made.compiler(),
+        "linker": made.linker(),
+        "make": "make",
+        "qemu": made.architecture.qemu,
+        "git": "git",
+    }
     said = {name: _version(program) for name, program in programs.items()}
     said["probe"] = hashlib.sha256(guest.probe(probe_compiler(settings), cache())).hexdigest()[:16]
     said["sandbox"] = sandbox.says(settings.sandbox)

@@ -54,29 +54,34 @@ class Recipe:
     def compiler(self) -> str:
         """Return the compiler's program name."""
         if self.llvm:
-            return "clang" + (self.llvm if self.llvm.startswith("-") else "")
+            return f"clang{self._version()}"
         return f"{self.cross_compile}gcc"
 
-    def made_by(self) -> tuple[str, ...]:
-        """Return what tells one compiler's objects from another's, its program first."""
-        return (self.compiler(), self.architecture.name, self.cross_compile, self.llvm)
+    def linker(self) -> str:
+        """Return the linker's program name; the assembler comes with it, or with the compiler."""
+        return f"ld.lld{self._version()}" if self.llvm else f"{self.cross_compile}ld"
+
+    def made_by(self) -> str:
+        """Return what tells one compiler's objects from another's. Raises HostError."""
+        words = (self.compiler(), self.architecture.name, self.cross_compile, self.llvm)
+        return "\n".join((*words, *(process.output([one, "--version"]) for one in (self.compiler(), self.linker()))))
+
+    def _version(self) -> str:
+        return self.llvm if self.llvm.startswith("-") else ""
 
     def identity(self) -> dict[str, object]:
         """Return all that decides which image a source becomes, but for the source: words, options, programs."""
         words = self.make(Path("tree"), Path("objects"))
-        version = self.llvm if self.llvm.startswith("-") else ""
-        tools = (
-            (f"ld.lld{version}",)
-            if self.llvm
-            else tuple(f"{self.cross_compile}{tool}" for tool in ("ld", "as", "objcopy"))
-        )
+        tools = () if self.llvm else tuple(f"{self.cross_compile}{tool}" for tool in ("as", "objcopy"))
         return {
             "words": [word for word in words if not word.startswith("-j")],
             "environment": _REPRODUCIBLE,
             # A required option that is lost leaves no kernel, a wanted one another kernel.
             "options": [[str(option), option.required] for option in self.options],
             "walled": self.walled,
-            "programs": [_program(name) for name in (self.compiler(), *tools, *_TOOLS, *self._behind())],
+            "programs": [
+                _program(name) for name in (self.compiler(), self.linker(), *tools, *_TOOLS, *self._behind())
+            ],
             "compilers": [_said(name, "--version") for name in (self.compiler(), "gcc")],
         }
 
@@ -130,8 +135,7 @@ class Recipe:
         """Return what make may see of this machine, None for all of it."""
         if not self.walled:
             return None
-        linker = "ld.lld" if self.llvm else f"{self.cross_compile}ld"
-        programs = ("make", self.compiler(), linker, "ccache")
+        programs = ("make", self.compiler(), self.linker(), "ccache")
         machine = self.cross_compile.rpartition("/")[2].rstrip("-")
         readable = sandbox.toolchains(os.environ.get("PATH", os.defpath), programs, machine)
         # Our own notes among the objects are not make's to forge.

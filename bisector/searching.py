@@ -135,10 +135,14 @@ class GitSearch:
                     "somebody changed it: start a new session",
                 )
         marks: dict[str, Verdict] = {}
+        decided: dict[str, Verdict] = {}
         # What a person said goes first, and what was inferred last: each counts if it contradicts none before it.
         for commit, found in (*said.items(), *seen.items(), *self._inherited(within).items()):
-            if commit not in marks and not any(_contradict(within, commit, found, *other) for other in marks.items()):
-                marks[commit] = found
+            if commit in marks or any(_contradict(within, commit, found, *other) for other in decided.items()):
+                continue
+            marks[commit] = found
+            if found is not Verdict.UNTESTABLE:
+                decided[commit] = found
         # git goes on below the new commit that it was told last.
         news = [commit for commit, found in marks.items() if found is Verdict.NEW]
         return dict.fromkeys(sorted(news, key=within.place.__getitem__, reverse=True), Verdict.NEW) | marks
@@ -186,7 +190,10 @@ class GitSearch:
         if asked and (found := self._inherits(commit)) is not None:
             return found
         tree = self.bench.workspace.git
-        following = halves.following(marks, paid) or (commit_id if asked else next(self._open(tree, olds), None))
+        if (following := halves.following(marks, paid)) is None:
+            # Also where new commits on two branches leave no single one that explains both: git goes by the last.
+            still = list(self._open(tree, olds))
+            following = commit_id if asked or commit_id in still else next(iter(still), None)
         if following is None:
             raise HostError(f"git asks for {commit.short}, and nothing is left to test", transient=True)
         chosen = commit if following == commit_id else self.repository.read(following)
@@ -196,8 +203,8 @@ class GitSearch:
             orders = [Order(one, exact=exact) for one in after if one is not None and one not in halves.there]
             self.bench.foresee(*orders, now=chosen.id)
         if chosen == commit or (verdict := self._inherits(chosen)) is None:
-            still = self._open(tree, olds)
-            left = sum(self._differing is None or one in self._differing for one in still)
+            untested = self._open(tree, olds)
+            left = sum(self._differing is None or one in self._differing for one in untested)
             verdict = self.steps.take(chosen, Purpose.SEARCH, question, left).verdict
         assert verdict is not None
         if chosen != commit:

@@ -106,7 +106,7 @@ def changed(started: Started, now: dict[str, str]) -> str:
     if started.schema != SCHEMA:
         age = "an older" if started.schema < SCHEMA else "a newer"
         return f"session {started.session} was written by {age} bisector ({started.bisector})"
-    for name in ("compiler", "qemu", "probe"):
+    for name in ("compiler", "linker", "qemu", "probe"):
         if now[name] != (before := started.versions.get(name)):
             return f"the {name} is now {now[name]}, the session began with {before}"
     return ""

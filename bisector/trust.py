@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -52,14 +52,13 @@ def building(objects: Path) -> Iterator[int]:
     mark.unlink()
 
 
-def prepare(objects: Path, tree: Path, made_by: Sequence[str]) -> str:
+def prepare(objects: Path, tree: Path, maker: str) -> str:
     """Empty the object directory if make must not trust it; return why, "" if it may. Call before the checkout.
 
-    `made_by`: the words that name the compiler; its version is asked for here. An object that is newer than now
+    `maker`: what tells this compiler's objects from another's. An object that is newer than now
     (a clock that was set back) is held for up to date although the checkout that follows changes its source; the
     files of `tree` that the checkout leaves alone are then no older.
     """
-    maker = "\n".join((*made_by, process.output([made_by[0], "--version"])))
     stamp = objects / MADE_BY
     with disk.writing(objects):
         objects.mkdir(parents=True, exist_ok=True)
@@ -69,7 +68,7 @@ def prepare(objects: Path, tree: Path, made_by: Sequence[str]) -> str:
         elif (objects / MARK).exists():
             why = "the last build was broken off"
         elif (stamp.read_text(errors="replace") if stamp.exists() else None) != maker and any(objects.iterdir()):
-            why = "another compiler made them"
+            why = "another compiler or linker made them"
         elif _newest(objects) > time.time():
             why = "they are newer than this machine's clock"
             set_back(tree)

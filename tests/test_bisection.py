@@ -1,5 +1,6 @@
 """Is the right commit found, whatever the history and the workspace look like, and never a wrong one?"""
 
+import json
 import os
 import re
 import shutil
@@ -9,6 +10,7 @@ from typing import Unpack
 
 import pytest
 
+from bisector import keep
 from tests.conftest import ONCE, SHORT, Bisector
 from tests.minitree import Break, Edits, MiniTree
 
@@ -54,6 +56,29 @@ def test_objects_that_were_spoiled_name_no_culprit(tree: MiniTree, bisector: Bis
         os.utime(path, (later, later))
     ran = bisector.start(tree.path, tree.base, ids[-1], *ONCE)
     assert (ran.code, ran.culprit) in ((0, ids[5]), (20, None))
+
+
+def test_a_kernel_that_was_built_to_be_compared_and_differs_is_built_again(
+    tree: MiniTree, bisector: Bisector
+) -> None:
+    """As a session leaves it that is stopped after the first of two builds from nothing: the second one tells."""
+    ids = tree.story(6, flip_at=3)
+    assert bisector.start(tree.path, tree.base, ids[-1], *ONCE, "--no-store").culprit == ids[3]
+    [session] = bisector.sessions
+    lines = (session / "journal.jsonl").read_bytes().splitlines(keepends=True)
+    edge = next(at for at, line in enumerate(lines) if json.loads(line).get("step", {}).get("purpose") == "culprit")
+    (session / "journal.jsonl").write_bytes(b"".join(lines[:edge]))
+    (session / "report.json").unlink()
+    place = session / "kernels" / ids[3][:12]
+    made = keep.kept(place, ids[3], clean=True)
+    assert made is not None
+    names = [path for path in keep.files(place) if path.name != "Image"]
+    other = tree.path.parent / "Image"
+    other.write_bytes((place / "Image").read_bytes() + b"another name")
+    keep.keep(made, [other, *names], clean=True)
+    ran = bisector("resume", "--json")
+    assert (ran.code, ran.culprit) == (0, ids[3]), ran.err
+    assert any(step["purpose"] == "culprit" and step["seconds"]["build"] for step in ran.steps)
 
 
 def test_a_shallow_clone_is_refused(tree: MiniTree, tmp_path: Path, bisector: Bisector) -> None:

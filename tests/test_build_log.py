@@ -112,6 +112,7 @@ def test_a_log_that_says_nothing_is_told_as_that(tmp_path: Path) -> None:
         ("make[4]: *** [/a/tree/scripts/Makefile.build:250: kernel/fork.o] Error 137", ""),
         ("make[4]: *** [/a/tree/Makefile:1: ../../home/x.o] Error 1", ""),
         ("make[4]: *** [/a/tree/Makefile:1: /home/x.o] Error 1", ""),
+        ("make: *** [init/ma\0in.o] Error 1", ""),
         ("note: make[4]: *** [/a/tree/Makefile:1: x.o] Error 1", ""),
     ],
 )

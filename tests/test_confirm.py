@@ -98,6 +98,15 @@ def test_a_parent_with_the_very_same_kernel_is_a_contradiction() -> None:
     assert made.because.endswith(f"its parent {PARENT.short} makes the very same kernel")
 
 
+def test_a_parent_with_the_very_same_kernel_is_a_contradiction_beside_one_that_cannot_be_tested() -> None:
+    same = steps(CULPRIT, NEW, NEW, build_id="b1d"), steps(PARENT, OLD, OLD, build_id="b1d")
+    assert concluded(*same, broken(SIDE, "main.c:3: error: no")).kind is Kind.CONTRADICTION
+    taken = {CULPRIT.id: fresh(same[0]), PARENT.id: fresh(same[1]), SIDE.id: fresh(broken(SIDE, "no"))}
+    above = {SIDE.id: PARENT}
+    made = confirm.conclude(CULPRIT, [PARENT, SIDE], taken, (), above=above)
+    assert made.kind is Kind.CONTRADICTION
+
+
 def test_an_untestable_parent_makes_a_set_with_its_reason() -> None:
     made = concluded(steps(CULPRIT, NEW), broken(PARENT, "a.c:1:1: error: no"))
     assert (made.kind, made.culprit) == (Kind.AMONG, None)

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import json
+import signal
 
 import pytest
 
+from bisector import events
+from bisector.host.repository import Repository
+from bisector.model import Verdict
 from tests.conftest import ONCE, Bisector, Json, Ran
-from tests.minitree import Edits, MiniTree
+from tests.minitree import Edits, MiniTree, Neutral
+from tests.test_session import until
 
 WHY = ("--because", "it was bent by hand")
 
@@ -240,6 +245,30 @@ def test_a_boot_with_an_early_console_is_read_again_with_it(tree: MiniTree, bise
     assert (ran.code, ran.culprit) == (0, silent)
     assert "0 read otherwise" in ran.err
     assert "not read" not in ran.err
+
+
+def test_words_of_new_on_two_branches_leave_a_search_by_halves(tree: MiniTree, bisector: Bisector) -> None:
+    """As of a change that was picked into both: no single commit explains the words, and git goes by the last one."""
+    sides, kinds = [], dict[str, Neutral](main="string", side="comment")
+    for side, kind in kinds.items():
+        ids = [tree.commit(f"mini: {side} 1", parents=[tree.base], branch=side, neutral=kind)]
+        for number in range(2, 17):
+            edit: Edits = {"hits": {"exec-sigtrap": "OK"}} if number == 4 else {"neutral": kind}
+            ids.append(tree.commit(f"mini: {side} {number}", branch=side, **edit))
+        sides.append(ids)
+    new = tree.commit("mini: merge", parents=[sides[0][-1], sides[1][-1]], branch="main", files={"both.txt": "1\n"})
+    first = bisector.spawn("start", "--json", "--repo", tree.path, "--old", tree.base, "--new", new, *ONCE)
+    until(first, lambda line: line.get("event") == "search")
+    first.send_signal(signal.SIGTERM)
+    first.communicate(timeout=60)
+    [session], repository = bisector.sessions, Repository(tree.path)
+    with (session / "journal.jsonl").open("ab") as journal:
+        for ids in sides:
+            said = events.Marked(commit=repository.commit(ids[-1]), verdict=Verdict.NEW, because="seen")
+            journal.write(events.encode(said) + b"\n")
+    ran = bisector("resume", "--json")
+    assert ran.code != 20, ran.err
+    assert 1 < len(ran.tested("search")) <= 6
 
 
 def test_a_word_of_untestable_stands_before_a_third_behaviour(tree: MiniTree, bisector: Bisector) -> None:

@@ -5,15 +5,18 @@ from __future__ import annotations
 import json
 import os
 import resource
+from dataclasses import replace
 from pathlib import Path
 
 import msgspec
 import pytest
 
-from bisector import events, journal
+from bisector import changes, events, journal
+from bisector.endings import Candidate, Conclusion, Kind
 from bisector.errors import HostError, UserError
 from bisector.events import Recorded
 from bisector.journal import NAME, Journal
+from bisector.model import Purpose, Verdict
 from tests import samples
 
 NEWER = b'{"event":"step","schema":99,"at":"","step":{"shape":"unknown to us"}}\n'
@@ -54,6 +57,36 @@ def test_a_session_of_all_events_is_read_as_it_was_kept(book: Journal) -> None:
     assert book.session.steps == steps
     assert book.session.question == samples.QUESTION
     assert book.session.conclusion == samples.AMONG
+
+
+def test_an_old_commit_stands_for_parents_that_cannot_be_tested_and_no_earlier_edge_does() -> None:
+    fork, old, first = samples.commit("b"), samples.commit("a"), samples.commit("d")
+    alone = Conclusion(Kind.AMONG, "alone", candidates=(Candidate(samples.CULPRIT, "first"),))
+    parent = events.Tested(step=replace(samples.broken(fork, "no"), purpose=Purpose.PARENT))
+    session = samples.session(
+        samples.ASKED,
+        events.Tested(step=samples.step(samples.CULPRIT, Purpose.SEARCH, Verdict.NEW, samples.OK)),
+        events.Tested(step=samples.step(first, Purpose.PARENT, Verdict.NEW, samples.OK)),
+        events.Distrusted(because="its parent is new as well"),
+        events.Tested(step=samples.step(samples.CULPRIT, Purpose.CULPRIT, Verdict.NEW, samples.OK)),
+        parent,
+        events.Tested(step=samples.step(old, Purpose.PARENT, Verdict.OLD, samples.STUCK)),
+        events.Concluded(conclusion=alone),
+    )
+    assert [step.commit for step in session.of_edge(Purpose.PARENT)] == [fork, old]
+    found = changes.change(session)
+    assert found is not None
+    assert (str(found.before), str(found.after), changes.intervals(session)) == ("STUCK", str(samples.OK), [])
+
+
+def test_an_answer_of_spoiled_kernels_is_none(book: Journal) -> None:
+    for event in samples.found():
+        book.append(event)
+    assert book.session.conclusion
+    book.append(events.Stopped(why=events.SPOILED, message="it is not the kernel", hint=""))
+    read = journal.read(book.session.directory)
+    assert read == book.session
+    assert (read.conclusion, read.lost) == (None, True)
 
 
 def test_each_event_is_a_line_with_schema_and_utc_time(book: Journal) -> None:
@@ -126,11 +159,11 @@ def test_a_line_after_a_torn_one_is_whole(book: Journal) -> None:
         b"\0\0\0\0\n",
         b"{}\n",
         b"[1, 2]\n",
-        b'{"event":"holiday","schema":6}\n',
-        b'{"event":"step","schema":6,"at":"","step":{"commit":"no"}}\n',
-        b'{"event":"question","schema":6,"question":{"scenario":"x","old":{"word":"OK"},"new":{"word":"OK"}},'
+        b'{"event":"holiday","schema":7}\n',
+        b'{"event":"step","schema":7,"at":"","step":{"commit":"no"}}\n',
+        b'{"event":"question","schema":7,"question":{"scenario":"x","old":{"word":"OK"},"new":{"word":"OK"}},'
         b'"differing":[]}\n',
-        b'{"event":"search","schema":6,"commits":1,"olds":["\xff"]}\n',
+        b'{"event":"search","schema":7,"commits":1,"olds":["\xff"]}\n',
     ],
 )
 def test_a_damaged_line_is_skipped_and_told_by_its_number(book: Journal, damage: bytes) -> None:
@@ -161,7 +194,7 @@ def test_a_newer_journal_is_refused_with_the_line_s_number(book: Journal) -> Non
     assert caught.value.hint == "read it with that version"
 
 
-@pytest.mark.parametrize("text", ["", "\n\n", "a shopping list\n", '{"event":"resumed","schema":6,"bisector":"1"}\n'])
+@pytest.mark.parametrize("text", ["", "\n\n", "a shopping list\n", '{"event":"resumed","schema":7,"bisector":"1"}\n'])
 def test_a_file_that_is_no_journal_is_refused(tmp_path: Path, text: str) -> None:
     (tmp_path / NAME).write_text(text)
     with pytest.raises(UserError, match="is not a journal of bisector"):

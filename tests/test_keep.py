@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -35,8 +37,9 @@ def kept(kernel: Kernel, *, clean: bool = False) -> Kernel | None:
 
 def test_what_was_kept_is_found(kernel: Kernel, sources: list[Path]) -> None:
     assert kept(kernel) is None
-    keep.keep(kernel, sources, clean=False)
-    assert kept(kernel) == kernel
+    made = keep.keep(kernel, sources, clean=False)
+    assert made == replace(kernel, digest=hashlib.sha256(sources[0].read_bytes()).hexdigest())
+    assert kept(kernel) == made
     assert Path(kernel.config).read_text() == sources[2].read_text()
     assert keep.kept(Path(kernel.image).parent, "d" * 40) is None
 
@@ -45,8 +48,8 @@ def test_one_that_was_built_from_nothing_is_known_as_such(kernel: Kernel, source
     keep.keep(kernel, sources, clean=False)
     inode = Path(kernel.image).stat().st_ino
     assert kept(kernel, clean=True) is None
-    keep.keep(kernel, sources, clean=True)
-    assert kept(kernel, clean=True) == kernel
+    made = keep.keep(kernel, sources, clean=True)
+    assert kept(kernel, clean=True) == made
     # The same kernel, bit for bit: its files were not touched, so no instant was without one.
     assert Path(kernel.image).stat().st_ino == inode
 
@@ -54,8 +57,8 @@ def test_one_that_was_built_from_nothing_is_known_as_such(kernel: Kernel, source
 def test_another_kernel_takes_the_place_of_the_old_one(kernel: Kernel, sources: list[Path]) -> None:
     keep.keep(kernel, sources, clean=False)
     sources[0].write_text("another")
-    keep.keep(kernel, sources, clean=False)
-    assert kept(kernel) == kernel
+    made = keep.keep(kernel, sources, clean=False)
+    assert kept(kernel) == made
     assert Path(kernel.image).read_text() == "another"
 
 
@@ -71,12 +74,12 @@ def test_a_spoiled_kernel_is_none(name: str, damage: str, kernel: Kernel, source
         spoiled = {"cut": content[:-20], "zeroed": bytes(len(content)), "one byte": b"?" + content[1:]}
         path.write_bytes(spoiled[damage])
     assert kept(kernel) is None
-    keep.keep(kernel, sources, clean=True)
-    assert kept(kernel, clean=True) == kernel
+    made = keep.keep(kernel, sources, clean=True)
+    assert kept(kernel, clean=True) == made
 
 
 @pytest.mark.parametrize(
-    "manifest", ["[]", "{}", "null", '{"shape": 2}', "[" * 100_000, '{"shape": 1, "files": {}, "kernel": {}}']
+    "manifest", ["[]", "{}", "null", '{"shape": 3}', "[" * 100_000, '{"shape": 2, "files": {}, "kernel": {}}']
 )
 def test_a_manifest_of_somebody_else_is_none(manifest: str, kernel: Kernel, sources: list[Path]) -> None:
     keep.keep(kernel, sources, clean=False)
@@ -94,7 +97,7 @@ def test_a_manifest_that_names_files_elsewhere_is_none(kernel: Kernel, sources: 
 
 
 def test_what_a_kill_left_half_written_is_swept(kernel: Kernel, sources: list[Path]) -> None:
-    keep.keep(kernel, sources, clean=False)
+    made = keep.keep(kernel, sources, clean=False)
     into = Path(kernel.image).parent
     for name in ("dddddddddddd.part", "eeeeeeeeeeee.gone"):
         (into.parent / name).mkdir()
@@ -103,7 +106,7 @@ def test_what_a_kill_left_half_written_is_swept(kernel: Kernel, sources: list[Pa
     keep.sweep(into.parent)
     assert [path.name for path in into.parent.iterdir()] == [into.name]
     assert not (into / "manifest.json.part").exists()
-    assert kept(kernel) == kernel
+    assert kept(kernel) == made
 
 
 def test_a_kernel_that_cannot_be_kept_is_our_machine_s_failure(kernel: Kernel, sources: list[Path]) -> None:

@@ -40,8 +40,8 @@ def test_objects_that_are_distrusted_while_make_writes_them_stay_so(tmp_path: Pa
     with pytest.raises(HostError, match=trust.DISTRUSTED) as failed, trust.building(objects):
         trust.distrust([objects])
     assert failed.value.transient
-    assert trust.prepare(objects, tmp_path, ("true",)) == trust.DISTRUSTED
-    assert trust.prepare(objects, tmp_path, ("true",)) == ""
+    assert trust.prepare(objects, tmp_path, "gcc 12") == trust.DISTRUSTED
+    assert trust.prepare(objects, tmp_path, "gcc 12") == ""
 
 
 def test_nobody_s_objects_need_no_mark(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from bisector.errors import UserError
 from bisector.events import Started
 from tests import samples
 
-VERSIONS = {"compiler": "gcc 12", "qemu": "QEMU 7", "probe": "0123"}
+VERSIONS = {"compiler": "gcc 12", "linker": "ld 2.40", "qemu": "QEMU 7", "probe": "0123"}
 NAMES = ("20240101-000000-aaa", "20240102-000000-bbb", "20240103-000000-ccc")
 
 
@@ -111,7 +111,7 @@ def test_another_start_finds_none(change: str, tmp_path: Path) -> None:
     assert sessions.unfinished(tmp_path, wanted, list[str]().append) is None
 
 
-@pytest.mark.parametrize("program", ["compiler", "qemu", "probe"])
+@pytest.mark.parametrize("program", ["compiler", "linker", "qemu", "probe"])
 def test_with_another_program_it_is_left_alone_and_told(program: str, tmp_path: Path) -> None:
     begun = begin(tmp_path, NAMES[0])
     now = VERSIONS | {program: "another"}

@@ -42,6 +42,12 @@ def conclude(
         for parent in parents
         if fresh[parent.id].verdict is Verdict.UNTESTABLE
     }
+    for parent in parents:
+        if (made := _build_id(fresh[parent.id].steps)) and made == _build_id(fresh[culprit.id].steps):
+            return _contradiction(culprit, f"its parent {parent.short} makes the very same kernel")
+        if parent not in untestable and alike(parent, culprit):
+            why = f"none of the files in which it differs from its parent {parent.short} took part in either build"
+            return _contradiction(culprit, f"{why}: the kernels differ by something else")
     if hiding := {parent: why for parent, why in untestable.items() if parent.id not in above}:
         return _set(culprit, hiding)
     if (doubt := _doubt_above(culprit, untestable, above, fresh)) is not None:
@@ -50,12 +56,6 @@ def conclude(
         told = ", ".join(parent.short for parent in untestable)
         because = f"it is left alone; before it {told} could not be tested, which an old commit has in its history"
         return Conclusion(Kind.AMONG, because, candidates=(Candidate(culprit, "the first commit that shows it"),))
-    for parent in parents:
-        if (made := _build_id(fresh[parent.id].steps)) and made == _build_id(fresh[culprit.id].steps):
-            return _contradiction(culprit, f"its parent {parent.short} makes the very same kernel")
-        if alike(parent, culprit):
-            why = f"none of the files in which it differs from its parent {parent.short} took part in either build"
-            return _contradiction(culprit, f"{why}: the kernels differ by something else")
     told = "; ".join(f"parent {parent.short}: {counts(fresh[parent.id].steps)}" for parent in parents)
     because = f"fresh boots: {counts(fresh[culprit.id].steps)}; {told}"
     return Conclusion(Kind.FOUND, because, culprit=culprit, files=files)

@@ -112,9 +112,9 @@ class Store:
 
     def _of_image(self, kernel: Kernel) -> list[Path]:
         """Return where this very image is kept, of the commit that it was built of."""
-        image = keep.image_digest(Path(kernel.image).parent)
         likely = self._likely(kernel.source or kernel.commit, exact=True)
-        return [entry for entry in likely if image is not None and keep.image_digest(entry) == image]
+        made = ((entry, keep.manifested(entry)) for entry in likely)
+        return [entry for entry, one in made if one is not None and one.digest == kernel.digest]
 
     def forget(self) -> None:
         """Remove all kernels of this recipe: one of them was not what its commit makes."""
