@@ -62,7 +62,16 @@ def test_a_kernel_that_was_built_to_be_compared_and_differs_is_built_again(
     tree: MiniTree, bisector: Bisector
 ) -> None:
     """As a session leaves it that is stopped after the first of two builds from nothing: the second one tells."""
-    ids = tree.story(6, flip_at=3)
+    # Each makes another kernel, and a file that appears may make another configuration.
+    edits: dict[int, Edits] = {
+        at: {
+            "files": {f"notes-{at}.txt": "1\n"},
+            "hits": {"exec-sigtrap": "OK" if at >= 3 else "STUCK"},
+            "neutral": "string",
+        }
+        for at in range(6)
+    }
+    ids = tree.story(6, 3, edits=edits)
     assert bisector.start(tree.path, tree.base, ids[-1], *ONCE, "--no-store").culprit == ids[3]
     [session] = bisector.sessions
     lines = (session / "journal.jsonl").read_bytes().splitlines(keepends=True)
