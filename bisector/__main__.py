@@ -17,7 +17,8 @@ def _too_early(number: int, _: object) -> NoReturn:
     name = signal.Signals(number).name.encode()
     with suppress(OSError):
         os.write(2, b"bisector: interrupted by %s\n  nothing was begun: run it again\n" % name)
-        if "--json" in sys.argv:
+    if "--json" in sys.argv:
+        with suppress(OSError):
             os.write(1, FAILURE % name)
     os._exit(130)
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from bisector import __version__, disputes, journal, opening, planning, rejudging, sessions
+from bisector import __version__, disputes, halting, journal, opening, planning, rejudging, sessions
 from bisector.claiming import claim, require_plain
 from bisector.endings import Conclusion
 from bisector.errors import BisectorError, HostError, Interrupted, Misinferred, Spoiled, UserError
-from bisector.events import SPOILED, Concluded, Distrusted, Event, Planned, Resumed, Started, Stopped, now
+from bisector.events import Concluded, Distrusted, Event, Planned, Resumed, Started, now
 from bisector.evidence.forecast import Plan
 from bisector.given import settings
 from bisector.host import stopping
@@ -236,30 +236,8 @@ def _work(
             return Bisection(steps, repository, GitSearch(steps, repository)).proceed()
     except OSError as error:
         failure = HostError.of(error)
-        _note_stop(book, Stopped(why="failed", message=failure.message, hint=failure.hint), emit)
+        halting.note(book, failure, emit)
         raise failure from error
-    except BisectorError as error:
-        why = SPOILED if isinstance(error, Spoiled) else "failed"
-        if why == SPOILED and (changed := _changed_meanwhile(session)):
-            error.message = f"{error.message}: {changed}"
-        _note_stop(book, Stopped(why=why, message=error.message, hint=error.hint), emit)
+    except (BisectorError, Interrupted) as error:
+        halting.note(book, error, emit)
         raise
-    except Interrupted as error:
-        _note_stop(book, Stopped(why="interrupted", message=error.message, hint=error.hint), emit)
-        raise
-
-
-def _changed_meanwhile(session: Session) -> str:
-    """Say what is not as it was at the session's start, "" if all is: an upgrade in the middle of it."""
-    with suppress(HostError):
-        return sessions.changed(session.started, opening.versions(session.started.settings))
-    return ""
-
-
-def _note_stop(book: Journal, stopped: Stopped, emit: Emit) -> None:
-    """Write the stop down and tell it if that can be done; what stopped us (a full disk) may prevent both."""
-    told: Event = stopped
-    with suppress(HostError):
-        told = book.append(stopped)
-    with suppress(HostError):
-        emit(told)

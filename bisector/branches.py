@@ -135,7 +135,8 @@ class Passed:
 def readers(settings: Settings) -> str:
     """Return what names all that has a part in what a boot shows, but for the commit: programs and our reading."""
     said = opening.versions(settings)
-    parts = [said["compiler"], said["qemu"], said["probe"], said["host"] if settings.accel == "kvm" else ""]
+    parts = [said[name] for name in ("compiler", "linker", "qemu", "probe")]
+    parts.append(said["host"] if settings.accel == "kvm" else "")
     home = Path(str(resources.files("bisector")))
     parts += [(home / f"{name}.py").read_text() for name in _READING]
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]

@@ -13,7 +13,6 @@ import re
 import shutil
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 from bisector import buildlog, kconfig, target, trust
@@ -21,7 +20,7 @@ from bisector import keep as keeping
 from bisector.errors import HostError, UserError
 from bisector.host import disk, elf, sandbox
 from bisector.model import BrokenBuild, Commit, Kernel
-from bisector.recipe import Recipe
+from bisector.recipe import CACHE, Recipe
 from bisector.reuse import configs, parts
 
 # Seconds: a clean build of the tiny kernel takes 3 to 6 minutes on two cores; defconfig's hours are not ours.
@@ -118,9 +117,12 @@ def kernel(
     if failed is not None and like is not None:
         # With a configuration of its own, and with one job as below: what fails so for the same reason failed twice.
         like, before = None, failed
-        failed = attempt(_again(recipe, failed))
+        failed = attempt(_again(recipe, failed, objects))
     if failed is not None and failed != before:
-        failed = _settled(failed, functools.partial(attempt, _again(recipe, failed), again=True), objects, log)
+        once_more = functools.partial(attempt, _again(recipe, failed, objects), again=True)
+        failed = _settled(failed, once_more, objects, log)
+    # Of `_again`: of no use to the next build, and counted there.
+    disk.remove(objects / CACHE)
     if failed is None:
         return _kept(recipe, commit, tree, objects, into, clean, like)
     at = buildlog.not_made(target.lines(log, begin))
@@ -129,9 +131,12 @@ def kernel(
     )
 
 
-def _again(recipe: Recipe, failed: BrokenBuild) -> Recipe:
-    """Return the recipe with one job; after a broken bound without ccache, whose directory others fill meanwhile."""
-    return replace(recipe.with_jobs(1), anew=recipe.anew or failed.because.startswith(target.EXCESS))
+def _again(recipe: Recipe, failed: BrokenBuild, objects: Path) -> Recipe:
+    """Return the recipe with one job; where too much was written without the cache that others fill meanwhile."""
+    one = recipe.with_jobs(1)
+    if recipe.cache() is None or not failed.because.startswith(target.FLOODED):
+        return one
+    return one.from_nothing(objects, alone=recipe.plain)
 
 
 def _settled(

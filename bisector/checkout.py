@@ -60,10 +60,8 @@ def workspace(repository: Repository, state: Path, commit: Commit) -> Iterator[W
         place = place_of / str(number)
         place.mkdir(parents=True, exist_ok=True)
         with (place / "lock").open("w") as lock:
-            try:
-                # The kernel drops the lock when we die; nothing has to be cleaned up.
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
+            # The kernel drops the lock when we die; nothing has to be cleaned up. Who plans has it for a moment.
+            if not disk.locked(lock, 0.1):
                 continue
             held = _opened(repository, place, commit)
             yield held

@@ -22,12 +22,12 @@ def made(
     `exact`: not one that was built of another commit. Raises Misinferred if such a one was booted and is not it.
     `clean`: from nothing. An incremental build that went wrong ends there, not in a name: builds are the same
     bit for bit, so whatever spoiled the objects (a clock that was set back, a power cut, another program in the
-    directory) shows in the build id.
+    directory) shows in the image.
     """
     before = bench.known.get(commit.id)
 
-    def differs(made: Kernel | BrokenBuild | None) -> bool:
-        return made is not None and before is not None and not keep.same(before, made)
+    def differs(one: Kernel | BrokenBuild | None) -> bool:
+        return one is not None and before is not None and not keep.same(before, one)
 
     if isinstance(before, BrokenBuild) and not clean:
         return before, 0.0, 0.0
@@ -46,7 +46,7 @@ def made(
         if made is None and bench.ahead is not None:
             tell("building", 0)
             made = taken() if bench.ahead.awaited(commit.id, clean=clean) else None
-        if clean and differs(made):
+        if differs(made):
             # Who of the two is wrong, our own build from nothing tells.
             made = None
     if made is None:

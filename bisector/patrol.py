@@ -25,7 +25,7 @@ from bisector.model import Commit, Purpose
 from bisector.report.sections import headline
 from bisector.settings import Settings
 
-OTHERS = "another bisector, compiler or QEMU"
+OTHERS = "another bisector, compiler, linker or QEMU"
 Emit = Callable[[Event], None]
 Warn = Callable[[str], None]
 
@@ -59,11 +59,11 @@ def one_pass(
         passed = walk.walked(repository.commit(branch))
         if tell(passed):
             walk.heard_of()
-        try:
-            walk.make_room()
-        except HostError as error:
-            # The next pass makes it first of all.
-            warn(f"no room was made: {error.message}")
+            try:
+                walk.make_room()
+            except HostError as error:
+                # The next pass makes it first of all.
+                warn(f"no room was made: {error.message}")
         return passed
 
 
@@ -208,7 +208,7 @@ class _Pass:
                 also=lambda session: session.name >= self.beat.since,
             )  # fmt: skip
         except Held as error:
-            # Another branch's patrol, of the same commits.
+            # As another branch's patrol, of the same commits.
             self._over = error.message
             raise Interrupted(self._over, "the next pass goes on") from error
         return headline(api.kept(session)), session

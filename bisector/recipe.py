@@ -62,7 +62,7 @@ class Recipe:
         return f"ld.lld{self._version()}" if self.llvm else f"{self.cross_compile}ld"
 
     def made_by(self) -> str:
-        """Return what tells one compiler's objects from another's. Raises HostError."""
+        """Return what tells one compiler's or linker's objects from another's. Raises HostError."""
         words = (self.compiler(), self.architecture.name, self.cross_compile, self.llvm)
         return "\n".join((*words, *(process.output([one, "--version"]) for one in (self.compiler(), self.linker()))))
 

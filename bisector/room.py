@@ -39,7 +39,6 @@ def make(state: Path, most: int, warn: Callable[[str], None]) -> tuple[int, int,
         removed += 1
         if left <= most:
             break
-    _remove_tests(state)
     own = _of_their_own(state)
     size = sum(map(disk.size, own))
     gone, shared, more = store.make_room(state / STORE, max(0, most - size))
@@ -65,7 +64,12 @@ def _spare(state: Path, warn: Callable[[str], None]) -> Iterator[Path]:
     """Yield the kernels of tests at their end, and those that sessions at theirs can do without, the oldest first."""
     for directory in _tests(state):
         with suppress(UserError), journal.held(directory):
-            yield from _kept(directory)
+            try:
+                yield from _kept(directory)
+            finally:
+                if not _kept(directory):
+                    # With the logs that lie beside them.
+                    disk.discard(directory)
     for name in sessions.names(state):
         directory = sessions.home(state) / name
         if not ((directory / sessions.LAST_REPORT).exists() or _lost(directory)):
@@ -89,17 +93,6 @@ def _lost(directory: Path) -> bool:
     with suppress(UserError):
         return journal.read(directory).lost
     return False
-
-
-def _remove_tests(state: Path) -> None:
-    """Remove what tests at their end left beside their kernels, where these are gone."""
-    for directory in _directories(state / TESTS, "*/"):
-        # One that is begun just now has no kernel either, and before that no lock.
-        if not _kept(directory) and (directory / "lock").exists():
-            with suppress(UserError):
-                with journal.held(directory):
-                    pass
-                disk.discard(directory)
 
 
 def _shared(state: Path) -> list[Path]:

@@ -15,6 +15,8 @@ from bisector.reuse import configs
 
 # How the reason of a build begins that used more than it may.
 EXCESS = "its build "
+# Also by what others put into the cache of ccache at the same time.
+FLOODED = f"{EXCESS}wrote more"
 # What is read of a log: this much of its beginning and of its end, and of a longer line the same.
 LOG_BYTES, LINE = 2 << 20, 500
 # What is read of a build's files by us, outside of its walls, and the most bytes that each may have.

@@ -162,6 +162,35 @@ def test_an_end_that_makes_no_kernel_ends_with_2(end: str, tree: MiniTree, bisec
     built_anew(bisector, ran, broken)
 
 
+def other_linker(place: Path) -> Path:
+    """Make a directory with a linker that is another version's."""
+    programs = place / "programs"
+    programs.mkdir()
+    linker = programs / "aarch64-linux-gnu-ld"
+    found = shutil.which(linker.name)
+    linker.write_text(f'#!/bin/sh\n[ "$1" != --version ] || {{ echo "GNU ld 99"; exit; }}\nexec {found} "$@"\n')
+    linker.chmod(0o755)
+    return programs
+
+
+def test_an_upgrade_of_the_linker_is_told_as_what_it_is(tree: MiniTree, bisector: Bisector) -> None:
+    ids = tree.story(6, flip_at=3)
+    first = bisector.spawn("start", "--json", "--repo", tree.path, "--old", tree.base, "--new", ids[-1], *ONCE)
+    until(first, lambda line: line.get("event") == "search")
+    first.send_signal(signal.SIGTERM)
+    first.communicate(timeout=60)
+    path = bisector.env["PATH"]
+    bisector.env["PATH"] = f"{other_linker(tree.path.parent)}:{path}"
+    ran = bisector("resume", "--json")
+    assert (ran.code, "the linker is now GNU ld 99, the session began with GNU ld" in ran.err) == (2, True)
+    # Objects of the one are none for the other.
+    other = bisector.start(tree.path, tree.base, ids[-1], *ONCE)
+    assert "the objects were thrown away: another compiler or linker made them" in other.err
+    assert other.culprit == ids[3]
+    bisector.env["PATH"] = path
+    assert bisector("resume", bisector.sessions[0].name, "--json").culprit == ids[3]
+
+
 def spoiling(tree: MiniTree) -> list[str]:
     """Return two ends: what the first leaves among the objects breaks the second's build."""
     makefile = tree.files(tree.base)["Makefile"]
@@ -186,6 +215,9 @@ def test_objects_that_an_end_spoils_for_the_other_do_not_make_an_answer(tree: Mi
     again = bisector("resume", "--json")
     assert (again.code, again.steps, why in again.err) == (20, [], True)
     assert "--new-session" in again.err
+    # Whatever is installed since then is not why.
+    bisector.env["PATH"] = f"{other_linker(tree.path.parent)}:{bisector.env['PATH']}"
+    assert bisector("resume", "--json").err == again.err
     other = bisector.start(tree.path, *ends, *ONCE)
     assert (other.code, len(bisector.sessions)) == (20, 2)
     assert f"session {bisector.sessions[0].name} is left alone: " in other.err

@@ -115,6 +115,11 @@ def test_a_closed_pipe_changes_no_exit_code(form: tuple[str, ...], bisector: Bis
     jobs.write_text('repo = "/nowhere"\n[[job]]\nold = "a"\nnew = "b"\n')
     assert to_nobody(bisector, "start", *form, "--from", str(jobs))[0] == 2
     assert to_nobody(bisector, "doctor", *form, "--cross-compile", "no-such-machine-")[0] == 2
+    # Nor does it where nobody reads standard error.
+    line = 'exec "$@" 2>&1 | true; exit "${PIPESTATUS[0]}"'
+    words = bisector.argv("start", *form, "--from", jobs)
+    done = subprocess.run(["bash", "-c", line, "bash", *words], env=bisector.env, cwd=bisector.cwd, check=False)
+    assert done.returncode == 2
 
 
 def test_a_bisection_whose_output_nobody_reads_is_not_found(tree: MiniTree, bisector: Bisector) -> None:

@@ -95,8 +95,8 @@ def main() -> NoReturn:
     except Interrupted as error:
         # While the last words waited for their reader: they wait no longer, and nor does any other word on them.
         stopping.end_all()
+        complain(error.message, error.hint)
         with suppress(OSError):
-            complain(error.message, error.hint)
             sys.stderr.flush()
         os._exit(INTERRUPTED)
 
@@ -169,9 +169,7 @@ def _leave(code: int) -> NoReturn:
 
 def _failed(context: click.Context | None, message: str, hint: str, code: int) -> int:
     """Say what failed on standard error, and as the last JSON line where JSON was asked for."""
-    # Where it cannot be said either (a full disk below both outputs) the exit code is the word.
-    with suppress(OSError):
-        complain(message, hint)
+    complain(message, hint)
     if "--json" in sys.argv or (context is not None and context.obj):
         with suppress(OSError):
             from bisector import answers

@@ -55,7 +55,7 @@ def patrol_command(
 
     \b
     Exit codes: 0 nothing new; 17 changes were found; 18 the tip cannot be tested; 19 its time or disk was used
-    up, and the next pass goes on; others as of `bisector start`.
+    up, or another bisector is at the same search, and the next pass goes on; others as of `bisector start`.
     """
     if hours is not None and not math.isfinite(hours):
         raise UserError(f"--hours {hours} is no bound", "it is a number, as 1.5")

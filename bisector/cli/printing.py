@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TextIO
 
 from bisector import events
@@ -31,10 +31,11 @@ USER, HOST, INTERRUPTED = 2, 20, 130
 
 
 def complain(message: str, hint: str) -> None:
-    """Say what failed, and what to do, on standard error."""
-    print(f"bisector: {harmless.line(message)}", file=sys.stderr)
-    if hint:
-        print(f"  {harmless.line(hint)}", file=sys.stderr)
+    """Say what failed, and what to do, on standard error; where that cannot be said the exit code is the word."""
+    with suppress(OSError):
+        print(f"bisector: {harmless.line(message)}", file=sys.stderr)
+        if hint:
+            print(f"  {harmless.line(hint)}", file=sys.stderr)
 
 
 @contextmanager
