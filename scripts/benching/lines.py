@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import subprocess
 from collections import defaultdict
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -31,15 +32,17 @@ CONFIG_KALLSYMS=n
 
 
 def rows() -> list[str]:
-    """Return rows of each version: a row for each line, and the sum of ours."""
-    told: list[str] = []
+    """Return a row for each line, with both versions, and the sum of ours."""
+    told: dict[str, list[str]] = {}
     for version in VERSIONS:
         with source(version) as tree:
-            told += _told(version, tree)
-    return told
+            for what, saved in _told(tree):
+                told.setdefault(what, []).append(f"Linux {version}: {saved}")
+    return [f"| not compiled by {what} | {'; '.join(saved)} | | |" for what, saved in told.items()]
 
 
-def _told(version: str, tree: Path) -> list[str]:
+def _told(tree: Path) -> Iterator[tuple[str, str]]:
+    """Yield what was set, and what that saves."""
     usual = opening.recipe(settings(tree)).from_nothing(tree, alone=True)
     ours = tuple(option for option in usual.options if option.value == "n" and option.name not in KEPT)
     left_on = replace(usual, options=tuple(option for option in usual.options if option not in ours))
@@ -47,23 +50,28 @@ def _told(version: str, tree: Path) -> list[str]:
     objects = tree.with_name("objects")
     whole, count = built(recipe, tree, objects)
     seconds = _seconds(log, tree, objects)
-    told, linked, saved, gone = [], _linked(objects), 0.0, 0
+    linked, gone, saved = _linked(objects), 0, 0.0
+
+    def told(less: int, spared: float) -> str:
+        return f"{less} of {count} objects, {spared:.1f} of {whole:.0f} s, {100 * spared / whole:.1f} %"
+
     for option in (*ours, *kconfig.options(ALSO, "measured")):
         further(recipe, tree, objects, option)
         left = _linked(objects)
         less, spared = len(linked - left), sum(seconds[name] for name in linked - left)
         linked = left
         if option in ours:
-            saved, gone = saved + spared, gone + less
-        what = "and, by a line that the fragments do not have" if option not in ours else "by a line of the fragments"
-        told.append(_row(version, f"{what}, {option}", less, spared, whole))
-    return [*told, _row(version, f"by all lines of the fragments, of {count}", gone, saved, whole)]
+            gone, saved = gone + less, saved + spared
+        yield f"{option}{'' if option in ours else ', which the fragments leave on'}", told(less, spared)
+    yield "all lines of the fragments together", told(gone, saved)
 
 
 def _linked(objects: Path) -> set[str]:
-    """Return the objects of the kernel, by their paths without suffix."""
-    said = subprocess.run(["ar", "t", "vmlinux.a"], cwd=objects, capture_output=True, text=True, check=True).stdout
-    return {name.removesuffix(".o") for name in said.splitlines()}
+    """Return the objects of the kernel and of its libraries, by their paths without suffix."""
+    archives = ("vmlinux.a", *(str(found.relative_to(objects)) for found in objects.rglob("lib.a")))
+    # From there, for what is in a thin archive is told from where one stands.
+    said = [subprocess.check_output(["ar", "t", archive], cwd=objects, text=True) for archive in archives]
+    return {name.removesuffix(".o") for names in said for name in names.splitlines()}
 
 
 def _seconds(log: Path, tree: Path, objects: Path) -> dict[str, float]:
@@ -72,8 +80,3 @@ def _seconds(log: Path, tree: Path, objects: Path) -> dict[str, float]:
     for spent, _, path in compiling.read(log):
         seconds[path.removeprefix(f"{tree}/").removeprefix(f"{objects}/").rpartition(".")[0]] += spent
     return seconds
-
-
-def _row(version: str, what: str, objects: int, seconds: float, whole: float) -> str:
-    less = f"{objects} objects, {seconds:.1f} s"
-    return f"| Linux {version}, not compiled {what} | {less} | {whole:.0f} s | {100 * seconds / whole:.1f} % |"
