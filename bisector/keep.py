@@ -27,9 +27,8 @@ PARTS = "parts.json"
 def keep(kernel: Kernel, sources: Sequence[Path], *, clean: bool, parts: Parts | None = None) -> Kernel:
     """Copy the files to where `kernel` says that they are, with a manifest; return it with the image's digest.
 
-    Raises HostError.
     `clean`: built from nothing, for the certification. The same kernel is kept already then, bit for bit, and
-    stays where it is: only its manifest is written anew.
+    stays where it is: only its manifest is written anew. Raises HostError.
     """
     into = Path(kernel.image).parent
     part = into.with_name(f"{into.name}.part")
