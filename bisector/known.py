@@ -88,8 +88,8 @@ class Session:
         if any(step.observation for step in chosen):
             return chosen
         # None of the parents can be tested: an old commit beside them stands for them, booted after the culprit.
-        booted = (step.purpose is Purpose.CULPRIT and step.commit.id == named[0].id for step in self.steps)
-        begin = next((at for at, here in enumerate(booted) if here), 0)
+        culprit = (Purpose.CULPRIT, named[0].id)
+        begin = next((at for at, step in enumerate(self.steps) if (step.purpose, step.commit.id) == culprit), 0)
         return [step for step in self.steps[begin:] if step.purpose is purpose]
 
     def catch_up(self, newer: Session) -> None:

@@ -55,9 +55,9 @@ def building(objects: Path) -> Iterator[int]:
 def prepare(objects: Path, tree: Path, maker: str) -> str:
     """Empty the object directory if make must not trust it; return why, "" if it may. Call before the checkout.
 
-    `maker`: what tells this compiler's objects from another's. An object that is newer than now
-    (a clock that was set back) is held for up to date although the checkout that follows changes its source; the
-    files of `tree` that the checkout leaves alone are then no older.
+    `maker`: what tells this compiler's objects from another's. An object that is newer than now (a clock that was
+    set back) is held for up to date although the checkout that follows changes its source; the files of `tree` that
+    the checkout leaves alone are then no older.
     """
     stamp = objects / MADE_BY
     with disk.writing(objects):

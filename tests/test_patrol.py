@@ -1,5 +1,6 @@
 """Is each change of a branch reported exactly once, whatever leaps, kills and rebases come between?"""
 
+import functools
 import json
 import random
 import shutil
@@ -365,11 +366,15 @@ def test_two_passes_at_once_and_a_spoiled_memory_are_refused(patrol: Patrol) -> 
     assert "is not what a patrol wrote" in ran.err
 
 
-def broken_off(patrol: Patrol) -> None:
-    """Begin a pass, and stop it when it has found one change and searches the next."""
+def is_event(name: str, line: Json) -> bool:
+    return bool(line.get("event") == name)
+
+
+def broken_off(patrol: Patrol, *events: str) -> None:
+    """Begin a pass, and stop it when it has told these events, one after the other."""
     running = patrol.bisector.spawn(*patrol.words())
-    until(running, lambda line: line.get("event") == "conclusion")
-    until(running, lambda line: line.get("event") == "started")
+    for event in events:
+        until(running, functools.partial(is_event, event))
     running.send_signal(signal.SIGTERM)
     running.communicate(timeout=60)
 
@@ -379,7 +384,8 @@ def test_what_a_broken_pass_found_is_told_by_the_next(patrol: Patrol) -> None:
     patrol.to(ids[0])
     patrol.once()
     patrol.to(ids[-1])
-    broken_off(patrol)
+    # One change is found, and the next one is searched.
+    broken_off(patrol, "conclusion", "started")
     passed = patrol.once()
     assert sorted(one["commit"]["id"] for one in passed["changes"]) == sorted(changed)
 
@@ -389,7 +395,8 @@ def test_a_change_whose_session_was_deleted_is_in_no_other_search_s_way(patrol: 
     patrol.to(ids[0])
     patrol.once()
     patrol.to(ids[-1])
-    broken_off(patrol)
+    # One change is found, and the next one is searched.
+    broken_off(patrol, "conclusion", "started")
     [found] = patrol.kept()["reported"]
     shutil.rmtree(patrol.bisector.state / "sessions" / found["session"])
     passed = patrol.once()
@@ -401,10 +408,7 @@ def test_a_search_that_another_patrol_is_at_is_left_to_the_next_pass(patrol: Pat
     patrol.to(patrol.tree.base)
     patrol.once()
     patrol.to(ids[-1])
-    running = patrol.bisector.spawn(*patrol.words())
-    until(running, lambda line: line.get("event") == "started")
-    running.send_signal(signal.SIGTERM)
-    running.communicate(timeout=60)
+    broken_off(patrol, "started")
     [session] = patrol.bisector.sessions
     with journal.held(session):
         passed = patrol.once()
